@@ -1,0 +1,3 @@
+// Package schema is what a source declares of its records: fields, their types, which of them are required, where the
+// event time stands. It is data only; package decode reads records by it, package job reads it from YAML.
+package schema
