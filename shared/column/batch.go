@@ -51,8 +51,7 @@ func NewBatch(src *schema.Source, partition int32, archive bool) *Batch {
 		b.Cols[i] = NewColumn(f.Type, f.Scale)
 	}
 	if archive {
-		bytes := NewColumn(schema.String, 0)
-		b.Archive = &ArchiveColumns{Key: bytes, Headers: bytes, Rest: bytes, Raw: bytes}
+		b.Archive = &ArchiveColumns{}
 		for _, c := range b.Archive.columns() {
 			*c = NewColumn(schema.String, 0)
 		}

@@ -73,8 +73,17 @@ func (c *Column) AppendInt(v int64) {
 
 // AppendBytes adds a row with a copy of v. The column must not have a dictionary.
 func (c *Column) AppendBytes(v []byte) {
-	invariant.Check(c.Index == nil && len(c.Bytes)+len(v) <= MaxBytes, "appending %d bytes to a column of %d", len(v), len(c.Bytes))
 	c.Bytes = append(c.Bytes, v...)
+	c.EndBytes()
+}
+
+// EndBytes adds a row whose value is what the caller has appended to Bytes since the last row, so that a value can be
+// built in place. The column must not have a dictionary, and its arena must not pass MaxBytes.
+func (c *Column) EndBytes() {
+	// The arguments of invariant.Check would be boxed for every row: the branch stands here.
+	if c.Index != nil || len(c.Bytes) > MaxBytes {
+		invariant.Fail("appending to a column with an arena of %d bytes, dictionary: %t", len(c.Bytes), c.Index != nil)
+	}
 	c.Offsets = append(c.Offsets, int32(len(c.Bytes)))
 	c.grow(true)
 }

@@ -4,4 +4,6 @@
 //
 // A Batch is the unit that every stage passes on: the decoder makes it, the archive stores and reads it, expressions
 // and operators work on its columns. A Batch and its columns are not safe for concurrent writing.
+//
+// The package knows nothing of JSON, files or brokers: what a value means was decided before it came here.
 package column

@@ -3,6 +3,7 @@ package schema_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -137,7 +138,7 @@ func TestValidateReportsAllFaultsAtOnce(t *testing.T) {
 func numbers(n int) []string {
 	out := make([]string, n)
 	for i := range out {
-		out[i] = fmt.Sprint(i)
+		out[i] = strconv.Itoa(i)
 	}
 	return out
 }

@@ -159,7 +159,7 @@ func validSourceName(s string) bool {
 		return false
 	}
 	for i := range len(s) {
-		if c := s[i]; !('a' <= c && c <= 'z' || isDigit(c) || c == '_') {
+		if c := s[i]; !isWord(c) || 'A' <= c && c <= 'Z' {
 			return false
 		}
 	}
