@@ -1,0 +1,42 @@
+# tidemark: make with no target prints this help.
+GO        ?= go
+BIN       := .bin
+LINT      := $(BIN)/golangci-lint
+LINT_VER  := v2.15.0
+PKGS      := ./...
+# -race needs a C compiler; without one the tests run without it and the last lines say so.
+RACE      := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Print this help.
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build ./tidemark.
+	$(GO) build -o tidemark ./cmd/tidemark
+
+.PHONY: demo
+demo: build ## One process, everything embedded, seeded traffic; Ctrl-C verifies and ends. ARGS="--for 60s" for a bounded one.
+	./tidemark demo $(ARGS)
+
+.PHONY: test
+test: ## Every test that this machine can run; the last lines say what was left out and why.
+	@GO="$(GO)" RACE="$(RACE)" ./testdata/run-tests.sh $(PKGS)
+
+.PHONY: lint
+lint: $(LINT) ## Run the linters.
+	$(LINT) run $(PKGS)
+
+$(LINT):
+	@mkdir -p $(BIN)
+	GOBIN=$(CURDIR)/$(BIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VER)
+
+.PHONY: bench
+bench: build ## Measure each floor beside its yardstick, in one run; see BENCHMARKS.md.
+	./testdata/bench.sh
+
+.PHONY: fuzz
+fuzz: ## Fuzz every decoder of bytes for FUZZTIME (default 30s) each.
+	@GO="$(GO)" FUZZTIME="$(or $(FUZZTIME),30s)" ./testdata/fuzz.sh

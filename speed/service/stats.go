@@ -1,0 +1,185 @@
+package service
+
+import (
+	"math/bits"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/speed/flush"
+)
+
+// Stats are the speed layer's counters since its start. Safe for concurrent use.
+type Stats struct {
+	Decoded       atomic.Int64 // records decoded, folded again after a rewind included
+	Rejected      atomic.Int64 // of them, rejected
+	Folded        atomic.Int64 // records folded, per generation counted once
+	Flushes       atomic.Int64 // calls sent to the store
+	Tiles         atomic.Int64 // tiles in them
+	StoreFailures atomic.Int64 // requests of the store that failed or stayed unanswered
+	Refusals      [flush.Refusals]atomic.Int64
+
+	// Freshness is the time from broker append to readable, ms, by record.
+	Freshness Histogram
+
+	mu         sync.Mutex
+	partitions map[string]*PartitionStats
+}
+
+func (s *Stats) decoded(b *column.Batch) {
+	s.Decoded.Add(int64(b.N))
+	rejected := 0
+	for _, r := range b.Reject {
+		if r != 0 {
+			rejected++
+		}
+	}
+	s.Rejected.Add(int64(rejected))
+}
+
+func (s *Stats) sent(calls []lane.Call) {
+	s.Flushes.Add(int64(len(calls)))
+	tiles := 0
+	for i := range calls {
+		for _, r := range calls[i].Rows {
+			tiles += len(r.Set)
+		}
+	}
+	s.Tiles.Add(int64(tiles))
+}
+
+func (s *Stats) refused(counts *[flush.Refusals]int64) {
+	for i, n := range counts {
+		s.Refusals[i].Add(n)
+	}
+	*counts = [flush.Refusals]int64{}
+}
+
+// Partitions returns what is owned now, in order of names.
+func (s *Stats) Partitions() []PartitionState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]PartitionState, 0, len(s.partitions))
+	for _, p := range s.partitions {
+		out = append(out, p.State())
+	}
+	slices.SortFunc(out, func(a, b PartitionState) int {
+		if a.Partition < b.Partition {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+func (s *Stats) own(partition string) *PartitionStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.partitions == nil {
+		s.partitions = map[string]*PartitionStats{}
+	}
+	p := &PartitionStats{state: PartitionState{Partition: partition}}
+	s.partitions[partition] = p
+	return p
+}
+
+func (s *Stats) disown(partition string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.partitions, partition)
+}
+
+// PartitionState is how far one owned partition is.
+type PartitionState struct {
+	Partition string `json:"partition"`
+	Position  int64  `json:"position"` // first offset not folded
+	End       int64  `json:"end"`      // the log's end as last seen
+	Blocks    int    `json:"open_blocks"`
+	Bytes     int64  `json:"open_bytes"`
+	Waiting   int    `json:"waiting_lanes"` // lanes that batch has not begun
+	Failed    string `json:"failed,omitempty"`
+}
+
+// PartitionStats is a PartitionState that its worker keeps up to date.
+type PartitionStats struct {
+	mu    sync.Mutex
+	state PartitionState
+}
+
+// State returns a copy.
+func (p *PartitionStats) State() PartitionState {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state
+}
+
+func (p *PartitionStats) change(f func(*PartitionState)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f(&p.state)
+}
+
+func (p *PartitionStats) fail(err error) {
+	p.change(func(s *PartitionState) { s.Failed = err.Error() })
+}
+
+func (p *PartitionStats) folded(d delivery) {
+	p.change(func(s *PartitionState) { s.Position, s.End = d.next, max(s.End, d.end, d.next) })
+}
+
+// histogramBuckets is four buckets a power of two, up to 2^31 ms.
+const histogramBuckets = 128
+
+// Histogram counts durations in ms in buckets whose bounds grow by a fourth of a power of two. Safe for concurrent use.
+type Histogram struct {
+	counts [histogramBuckets]atomic.Int64
+}
+
+// Record counts n durations of ms.
+func (h *Histogram) Record(ms, n int64) {
+	h.counts[bucketOf(ms)].Add(n)
+}
+
+func bucketOf(ms int64) int {
+	if ms < 4 {
+		return int(max(ms, 0))
+	}
+	e := bits.Len64(uint64(ms)) - 1
+	return min(4*(e-1)+int(ms>>(e-2))&3, histogramBuckets-1)
+}
+
+// upper returns the largest duration that bucket i counts.
+func upper(i int) int64 {
+	if i < 4 {
+		return int64(i)
+	}
+	e := i/4 + 1
+	return int64(4+i%4+1)<<(e-2) - 1
+}
+
+// Snapshot returns the counts, to take differences of.
+func (h *Histogram) Snapshot() (s [histogramBuckets]int64) {
+	for i := range h.counts {
+		s[i] = h.counts[i].Load()
+	}
+	return s
+}
+
+// Quantile returns an upper bound of the q-quantile, ms, of what was recorded since the snapshot before; 0 if nothing was.
+func (h *Histogram) Quantile(before [histogramBuckets]int64, q float64) int64 {
+	now := h.Snapshot()
+	total := int64(0)
+	for i := range now {
+		now[i] -= before[i]
+		total += now[i]
+	}
+	rank := int64(q*float64(total-1)) + 1
+	for i, n := range now {
+		if rank -= n; rank <= 0 && total > 0 {
+			return upper(i)
+		}
+	}
+	return 0
+}
