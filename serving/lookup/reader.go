@@ -1,0 +1,194 @@
+package lookup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/shared/manifest"
+	"github.com/tidemark-io/tidemark/shared/view"
+)
+
+// Limits and defaults.
+const (
+	// DefaultCache is how long a manifest and marks are taken as read just now.
+	DefaultCache = 100 * time.Millisecond
+	// maxRead is how old marks may be when the row has been read: a reader that slept reads both again. It is far below
+	// the grace after which rows of an earlier incarnation are deleted.
+	maxRead = 5 * time.Second
+	// maxTries bounds how often a read is begun again because the lane or the generation changed under it.
+	maxTries = 4
+	// maxAhead is how far the row's newest event may lie after the as_of asked for, ms; as_of is then raised to it.
+	maxAhead = 10_000
+)
+
+// The classes of errors.
+var (
+	ErrNoView     = errors.New("no such view")
+	ErrNoFeature  = errors.New("no such feature")
+	ErrNoManifest = errors.New("view is not served yet")
+	ErrKey        = view.ErrKey
+	ErrAsOf       = errors.New("as_of is older than the profile")
+	ErrTile       = errors.New("row cannot be read")
+)
+
+// Store is what lookups need of the store: see package lane for the contract.
+type Store interface {
+	Manifest(ctx context.Context, view string) (seq int64, body []byte, err error)
+	Marks(ctx context.Context, lanes []lane.ID) ([]lane.Marks, error)
+	Rows(ctx context.Context, rows []lane.RowID) ([][][]byte, error)
+}
+
+// Config says what a Reader reads.
+type Config struct {
+	Job   string
+	Views []string
+	Store Store
+	// Now is the clock: it decides caches and the default as_of, nothing else.
+	Now func() time.Time
+	// Cache is how long a manifest and marks are reused. 0 = DefaultCache.
+	Cache time.Duration
+}
+
+// Reader answers lookups. Safe for concurrent use.
+type Reader struct {
+	cfg   Config
+	views map[string]*served
+}
+
+// NewReader returns a Reader of the job's views.
+func NewReader(cfg Config) *Reader {
+	if cfg.Cache == 0 {
+		cfg.Cache = DefaultCache
+	}
+	r := &Reader{cfg: cfg, views: map[string]*served{}}
+	for _, name := range cfg.Views {
+		r.views[name] = &served{}
+	}
+	return r
+}
+
+// Views returns the names of the job's views in order.
+func (r *Reader) Views() []string { return slices.Sorted(maps.Keys(r.views)) }
+
+// served is a view's manifest and the marks of its lanes, cached.
+type served struct {
+	mu     sync.Mutex // one reader at a time asks the store; the others wait for what it brings
+	seq    int64
+	readAt time.Time
+	gen    *Generation
+}
+
+// Generation is the generation of a view that answers, compiled.
+type Generation struct {
+	Identity  string
+	Number    int64
+	Revision  string
+	Namespace string
+	Lanes     int
+	Plan      *view.Plan
+
+	mergers sync.Pool
+	marks   []cachedMarks
+}
+
+type cachedMarks struct {
+	mu     sync.Mutex
+	readAt time.Time
+	marks  lane.Marks
+}
+
+// Served returns the generation of the view that answers. Errors are of class ErrNoView, ErrNoManifest, or the store's.
+func (r *Reader) Served(ctx context.Context, name string) (*Generation, error) {
+	return r.served(ctx, name, r.cfg.Now().Add(-r.cfg.Cache))
+}
+
+// served returns the generation by a manifest read at or after since.
+func (r *Reader) served(ctx context.Context, name string, since time.Time) (*Generation, error) {
+	v := r.views[name]
+	if v == nil {
+		return nil, fmt.Errorf("%w: %q; job %s has %v", ErrNoView, name, r.cfg.Job, r.Views())
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.gen != nil && v.readAt.After(since) {
+		return v.gen, nil
+	}
+	now := r.cfg.Now()
+	seq, body, err := r.cfg.Store.Manifest(ctx, manifest.Key(r.cfg.Job, name))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading manifest of view %s: %w", name, err)
+	case v.gen != nil && seq <= v.seq:
+		// An older manifest, or none, is what a store that lost data shows until batch restores it.
+		v.readAt = now
+		return v.gen, nil
+	case seq == 0:
+		return nil, fmt.Errorf("%w: %s: the batch role has not written its manifest yet", ErrNoManifest, name)
+	}
+	m, err := manifest.Decode(body)
+	if err != nil {
+		return nil, fmt.Errorf("reading manifest of view %s: %w", name, err)
+	}
+	g := m.Served()
+	if g == nil {
+		return nil, fmt.Errorf("%w: %s: its manifest names no generation to serve", ErrNoManifest, name)
+	}
+	v.seq, v.readAt = seq, now
+	if v.gen != nil && v.gen.Identity == g.Identity {
+		return v.gen, nil
+	}
+	plan, err := view.Compile(g.Spec)
+	if err != nil {
+		return nil, fmt.Errorf("compiling view %s of generation %d: %w", name, g.Number, err)
+	}
+	v.gen = &Generation{
+		Identity: g.Identity, Number: g.Number, Revision: g.Revision, Namespace: m.Namespace(g), Lanes: g.Lanes, Plan: plan,
+		marks: make([]cachedMarks, g.Lanes),
+	}
+	v.gen.mergers.New = func() any { return plan.NewMerger() }
+	return v.gen, nil
+}
+
+// laneMarks returns marks of lanes read at or after since, in the order of lanes, and when the oldest were read.
+func (r *Reader) laneMarks(ctx context.Context, g *Generation, lanes []int, since time.Time) (map[int]lane.Marks, time.Time, error) {
+	now := r.cfg.Now()
+	oldest := now
+	got := make(map[int]lane.Marks, len(lanes))
+	var ids []lane.ID
+	for _, n := range lanes {
+		c := &g.marks[n]
+		c.mu.Lock()
+		if c.readAt.After(since) {
+			got[n] = c.marks
+			if c.readAt.Before(oldest) {
+				oldest = c.readAt
+			}
+		} else {
+			ids = append(ids, lane.ID{Namespace: g.Namespace, N: n})
+		}
+		c.mu.Unlock()
+	}
+	if len(ids) == 0 {
+		return got, oldest, nil
+	}
+	read, err := r.cfg.Store.Marks(ctx, ids)
+	if err != nil {
+		return nil, now, fmt.Errorf("reading marks: %w", err)
+	}
+	for i, id := range ids {
+		got[id.N] = read[i]
+		c := &g.marks[id.N]
+		c.mu.Lock()
+		if c.readAt.Before(now) {
+			c.readAt, c.marks = now, read[i]
+		}
+		c.mu.Unlock()
+	}
+	return got, oldest, nil
+}
