@@ -1,0 +1,74 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/tidemark-io/tidemark/serving/lookup"
+	"github.com/tidemark-io/tidemark/shared/lane"
+)
+
+// problem is an error as RFC 9457 says it.
+type problem struct {
+	Status int    `json:"status"`
+	Title  string `json:"title"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// problemOf is the one place that decides which HTTP status an error has.
+func problemOf(err error) problem {
+	p := problem{Status: http.StatusInternalServerError, Title: "internal error", Detail: err.Error()}
+	switch {
+	case errors.Is(err, lookup.ErrNoView):
+		p.Status, p.Title = http.StatusNotFound, "no such view"
+	case errors.Is(err, lookup.ErrNoFeature):
+		p.Status, p.Title = http.StatusBadRequest, "no such feature"
+	case errors.Is(err, lookup.ErrKey):
+		p.Status, p.Title = http.StatusBadRequest, "bad key"
+	case errors.Is(err, lookup.ErrAsOf):
+		p.Status, p.Title = http.StatusBadRequest, "as_of too old"
+	case errors.Is(err, lookup.ErrTile):
+		p.Title = "row cannot be read"
+	case errors.Is(err, lookup.ErrNoManifest):
+		p.Status, p.Title = http.StatusServiceUnavailable, "view not served yet"
+	case errors.Is(err, lane.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		p.Status, p.Title = http.StatusServiceUnavailable, "store unavailable"
+	case errors.Is(err, lane.ErrStore):
+		p.Title = "store failed"
+	}
+	return p
+}
+
+func appendProblem(b []byte, p problem) []byte {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return append(b, "null"...) // strings and a number always marshal
+	}
+	return append(b, body...)
+}
+
+func writeProblem(w http.ResponseWriter, p problem) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	write(w, append(appendProblem(nil, p), '\n'))
+}
+
+func writeJSON(w http.ResponseWriter, b []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	write(w, b)
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	write(w, []byte(text+"\n"))
+}
+
+// write sends the body. A client that went away has no use for an error.
+func write(w http.ResponseWriter, b []byte) {
+	if _, err := w.Write(b); err != nil {
+		return
+	}
+}
