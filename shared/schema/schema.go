@@ -45,6 +45,15 @@ func ParseType(s string) (Type, error) {
 	return 0, fmt.Errorf("unknown type %q: want one of bool, int32, int64, decimal(n), time, enum(a, b, …), string, json", s)
 }
 
+// MarshalText writes the type's name, so that a declaration reads in JSON as it does in a job file.
+func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText reads the name that MarshalText writes.
+func (t *Type) UnmarshalText(text []byte) (err error) {
+	*t, err = ParseType(string(text))
+	return err
+}
+
 // IsBytes tells whether values of the type are held as bytes; all others are held as int64.
 func (t Type) IsBytes() bool { return t == String || t == JSON }
 

@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -198,6 +199,11 @@ func TestTypeNames(t *testing.T) {
 	for typ := schema.Bool; typ <= schema.JSON; typ++ {
 		if got, err := schema.ParseType(typ.String()); err != nil || got != typ {
 			t.Errorf("%s parses to %s, %v", typ, got, err)
+		}
+		text, err := json.Marshal(typ)
+		var back schema.Type
+		if err != nil || json.Unmarshal(text, &back) != nil || back != typ {
+			t.Errorf("%s in JSON is %s, which reads as %s (%v)", typ, text, back, err)
 		}
 	}
 	for _, s := range []string{"", "text", "type(0)"} {
