@@ -42,7 +42,7 @@ type node struct {
 
 // member is a declared name in an object.
 type member struct {
-	literal string // the name in quotes, as it nearly always stands in a record
+	literal string // the name in quotes and the colon, as they nearly always stand in a record
 	field   int    // index of the declared field, if inner is nil
 	inner   *node  // the object that the name descends into
 	// next is the declared member that followed last time. Producers write their members in one order, so a guess
@@ -105,7 +105,7 @@ func newNode(paths []path) *node {
 	n.names, n.members = newWords(list), make([]member, len(list))
 	for i, name := range list {
 		m := &n.members[i]
-		m.literal = `"` + name + `"`
+		m.literal = `"` + name + `":`
 		if ps := below[name]; len(ps[0].parts) == 0 {
 			m.field = ps[0].field
 		} else {

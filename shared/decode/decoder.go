@@ -105,19 +105,23 @@ func (d *Decoder) required() Reason {
 // commit appends the staged values of an accepted record and tells whether a field was at fault.
 func (d *Decoder) commit(b *column.Batch, s []byte) (faulty bool) {
 	for i := range d.cells {
-		if d.cells[i].state.isFault() {
+		c, col := &d.cells[i], &b.Cols[i]
+		if c.state == present {
+			c.commit(col, s)
+			continue
+		}
+		col.AppendNull()
+		if c.state.isFault() {
 			b.Faults[i]++
 			faulty = true
 		}
-		d.cells[i].commit(&b.Cols[i], s)
 	}
 	return faulty
 }
 
+// commit appends the cell's value to the column.
 func (c *cell) commit(col *column.Column, s []byte) {
 	switch {
-	case c.state != present:
-		col.AppendNull()
 	case !col.Type.IsBytes():
 		col.AppendInt(c.value)
 	case col.Type == schema.JSON:

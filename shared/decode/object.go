@@ -18,11 +18,11 @@ func (s state) isFault() bool { return s >= fault }
 
 // cell is the staged value of one field. Values reach the columns only when the whole document has proved well-formed.
 type cell struct {
-	state   state
-	escaped bool  // the string holds escapes
-	value   int64 // of a fixed-width type
-	// The bytes of a string (without quotes) or JSON value in the record.
-	from, to int
+	value int64 // of a fixed-width type
+	// The bytes of a string (without quotes) or JSON value in the record; MaxRecordBytes fits.
+	from, to int32
+	state    state
+	escaped  bool // the string holds escapes
 }
 
 // begin forgets the record before.
@@ -40,20 +40,34 @@ func (d *Decoder) object(n *node, s []byte, i, depth int) int {
 	}
 	guess := &n.first
 	for {
-		m, colon := d.name(*guess, n, s, i)
-		name := i
-		if i = skipColon(s, colon); i == malformed || i >= len(s) {
+		var name span
+		m := *guess
+		if m != nil && len(s)-i > len(m.literal) && string(s[i:i+len(m.literal)]) == m.literal {
+			name = span{i, i + len(m.literal) - 1}
+			i = skipSpace(s, name.to+1)
+		} else {
+			m, name.to = d.name(n, s, i)
+			name.from = i
+			i = skipColon(s, name.to)
+		}
+		if i == malformed || i >= len(s) {
 			return malformed
 		}
 		if m == nil {
-			i = d.undeclared(s, name, colon, i, depth)
+			i = d.undeclared(s, name, i, depth)
 		} else {
-			*guess = m
+			if *guess != m { // a store of a pointer is not free
+				*guess = m
+			}
 			guess = &m.next
-			i = d.declared(m, s, name, colon, i, depth)
+			i = d.declared(m, s, name, i, depth)
 		}
 		if i == malformed {
 			return malformed
+		}
+		if i < len(s) && s[i] == ',' { // what afterElement does, for the ordinary case
+			i = skipSpace(s, i+1)
+			continue
 		}
 		var more bool
 		if i, more = afterElement(s, i, '}'); !more {
@@ -62,11 +76,11 @@ func (d *Decoder) object(n *node, s []byte, i, depth int) int {
 	}
 }
 
+// span is a stretch of the record.
+type span struct{ from, to int }
+
 // name reads a member's name at i and finds the declared member of that name, nil if there is none.
-func (d *Decoder) name(guess *member, n *node, s []byte, i int) (m *member, end int) {
-	if guess != nil && len(s)-i >= len(guess.literal) && string(s[i:i+len(guess.literal)]) == guess.literal {
-		return guess, i + len(guess.literal)
-	}
+func (d *Decoder) name(n *node, s []byte, i int) (m *member, end int) {
 	if i >= len(s) || s[i] != '"' {
 		return nil, malformed
 	}
@@ -85,8 +99,8 @@ func (d *Decoder) name(guess *member, n *node, s []byte, i int) (m *member, end 
 	return m, end
 }
 
-// declared reads the value at i of a declared member; the name's literal is s[name:colon].
-func (d *Decoder) declared(m *member, s []byte, name, colon, i, depth int) int {
+// declared reads the value at i of a declared member, whose name's literal spans name.
+func (d *Decoder) declared(m *member, s []byte, name span, i, depth int) int {
 	again := m.seen == d.record
 	m.seen = d.record
 	if m.inner == nil {
@@ -101,7 +115,7 @@ func (d *Decoder) declared(m *member, s []byte, name, colon, i, depth int) int {
 		d.mark(m.inner, duplicate)
 	}
 	if s[i] == '{' {
-		return d.inner(m.inner, s, name, colon, i, depth)
+		return d.inner(m.inner, s, name, i, depth)
 	}
 	if s[i] == 'n' {
 		d.mark(m.inner, null)
@@ -112,12 +126,12 @@ func (d *Decoder) declared(m *member, s []byte, name, colon, i, depth int) int {
 }
 
 // inner reads an object that a dotted name descends into; its undeclared members are kept inside of an object again.
-func (d *Decoder) inner(n *node, s []byte, name, colon, i, depth int) int {
+func (d *Decoder) inner(n *node, s []byte, name span, i, depth int) int {
 	if !d.keepRest {
 		return d.object(n, s, i, depth+1)
 	}
 	before := len(d.rest)
-	d.restName(s[name:colon])
+	d.restName(s[name.from:name.to])
 	d.rest = append(d.rest, '{')
 	open := len(d.rest)
 	end := d.object(n, s, i, depth+1)
@@ -130,10 +144,10 @@ func (d *Decoder) inner(n *node, s []byte, name, colon, i, depth int) int {
 }
 
 // undeclared reads the value at i of an undeclared member and keeps both.
-func (d *Decoder) undeclared(s []byte, name, colon, i, depth int) int {
+func (d *Decoder) undeclared(s []byte, name span, i, depth int) int {
 	end := skipValue(s, i, depth)
 	if d.keepRest && end != malformed {
-		d.restName(s[name:colon])
+		d.restName(s[name.from:name.to])
 		d.rest = appendCompact(d.rest, s[i:end])
 	}
 	return end
@@ -159,34 +173,54 @@ func (d *Decoder) mark(n *node, st state) {
 
 // value reads the value at i of a declared field. A well-formed value that does not fit is a fault, not malformed.
 func (d *Decoder) value(f *field, c *cell, s []byte, i, depth int) int {
-	switch first := s[i]; {
-	case first == 'n':
+	first := s[i]
+	if first == 'n' {
 		c.state = null
 		return skipLiteral(s, i, "null")
-	case f.typ == schema.JSON:
-		end := skipValue(s, i, depth)
-		c.state, c.from, c.to = present, i, end
-		return end
-	case f.typ == schema.Bool && (first == 't' || first == 'f'):
-		c.state = present
-		if first == 't' {
-			c.value = 1
-		}
-		return skipValue(s, i, depth)
-	case f.typ == schema.String && first == '"':
-		end, escaped := skipString(s, i)
-		c.state, c.escaped, c.from, c.to = present, escaped, i+1, end-1
-		return end
-	case f.typ == schema.Enum && first == '"':
-		return d.enum(f, c, s, i)
-	case f.typ == schema.Decimal && startsNumber(first):
-		return c.decimal(f, s, i)
-	case (f.typ == schema.Int64 || f.typ == schema.Int32 || f.typ == schema.Time) && startsNumber(first):
-		return c.integer(f, s, i)
-	default:
-		c.state = fault
-		return skipValue(s, i, depth)
 	}
+	switch f.typ {
+	case schema.Int32, schema.Int64, schema.Time:
+		if startsNumber(first) {
+			return c.integer(f, s, i)
+		}
+	case schema.Decimal:
+		if startsNumber(first) {
+			return c.decimal(f, s, i)
+		}
+	case schema.String:
+		if first == '"' {
+			return c.text(s, i)
+		}
+	case schema.Enum:
+		if first == '"' {
+			return d.enum(f, c, s, i)
+		}
+	case schema.Bool:
+		if first == 't' || first == 'f' {
+			return c.boolean(s, i)
+		}
+	case schema.JSON:
+		end := skipValue(s, i, depth)
+		c.state, c.from, c.to = present, int32(i), int32(end)
+		return end
+	}
+	c.state = fault
+	return skipValue(s, i, depth)
+}
+
+func (c *cell) boolean(s []byte, i int) int {
+	c.state = present
+	if s[i] == 't' {
+		c.value = 1
+		return skipLiteral(s, i, "true")
+	}
+	return skipLiteral(s, i, "false")
+}
+
+func (c *cell) text(s []byte, i int) int {
+	end, escaped := skipString(s, i)
+	c.state, c.escaped, c.from, c.to = present, escaped, int32(i+1), int32(end-1)
+	return end
 }
 
 func (c *cell) integer(f *field, s []byte, i int) int {

@@ -47,6 +47,10 @@ func (r *RestDecoder) Append(c *column.Column, doc []byte) (fault bool, err erro
 		return false, fmt.Errorf("%w: reading field %q from history: %s", ErrRest, r.name, reason)
 	}
 	staged := &r.d.cells[0]
+	if staged.state != present {
+		c.AppendNull()
+		return staged.state.isFault(), nil
+	}
 	staged.commit(c, doc)
-	return staged.state.isFault(), nil
+	return false, nil
 }

@@ -13,7 +13,8 @@ const malformed = -1
 
 // skipSpace returns the position of the first byte from i on that is not white space between tokens.
 func skipSpace(s []byte, i int) int {
-	for i < len(s) && isSpace(s[i]) {
+	// Nearly always there is none: one comparison decides that.
+	for i < len(s) && s[i] <= ' ' && isSpace(s[i]) {
 		i++
 	}
 	return i
