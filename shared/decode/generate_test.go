@@ -3,6 +3,7 @@ package decode_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 
 	"github.com/tidemark-io/tidemark/shared/schema"
@@ -97,7 +98,7 @@ func (g generator) value(name string, level int) string {
 	case "s":
 		return g.text()
 	case "t", "u":
-		return fmt.Sprint(g.Int64N(1_000_000))
+		return strconv.FormatInt(g.Int64N(1_000_000), 10)
 	case "a", "x", "o":
 		if level < 3 {
 			return g.object(level + 1)
