@@ -85,7 +85,7 @@ func appendFeatures(b []byte, a *lookup.Answer, p *lookup.Profile) []byte {
 		b = append(b, `:{"value":`...)
 		b = p.Values[i].Value.AppendJSON(b)
 		b = append(b, `,"status":`...)
-		b = appendString(b, p.Values[i].Status.String())
+		b = appendString(b, string(p.Values[i].Status))
 		b = append(b, '}')
 	}
 	return append(b, '}')

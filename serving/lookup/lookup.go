@@ -159,7 +159,7 @@ func merge(plan *view.Plan, m *view.Merger, features []int, p *Profile, tiles []
 	p.AsOf = asOf
 	p.Values = make([]FeatureValue, len(features))
 	for i, f := range features {
-		v, status := plan.FeatureValue(m.Value(f, asOf), f)
+		v, status := plan.FeatureValue(m.Value(f, asOf), plan.Features()[f].Spec)
 		p.Values[i] = FeatureValue{Value: v, Status: status}
 	}
 }
