@@ -1,0 +1,348 @@
+package archivefile
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/decode"
+	"github.com/tidemark-io/tidemark/shared/invariant"
+	"github.com/tidemark-io/tidemark/shared/schema"
+)
+
+// Want says which columns Read fills. Offsets, times and rejections always are.
+type Want struct {
+	// Fields are indices into the source's fields; the columns of others are left without rows.
+	Fields []int
+	// Archive asks for record keys, headers, undeclared members and raw bytes.
+	Archive bool
+}
+
+// Everything asks for every column of src.
+func Everything(src *schema.Source) Want {
+	w := Want{Fields: make([]int, len(src.Fields)), Archive: true}
+	for i := range w.Fields {
+		w.Fields[i] = i
+	}
+	return w
+}
+
+// Read yields the file's rows in order, as batches of src of at most GroupRows rows, none empty, with the wanted columns.
+// Byte columns whose values repeat have a dictionary. Faults are all 0. A batch and its memory are valid until yield
+// returns; an error of yield, or of ctx between two batches, ends Read and is returned.
+//
+// src may have been changed since the file was written: fields declared or dropped, enum values appended, other fields
+// required. Then the rows are those that decoding the records by src gives, by way of their raw bytes or of AppendJSON,
+// which takes some ten times as long; unless the change concerns neither a wanted nor a required field. Record keys,
+// headers and raw bytes are as stored, and what AppendJSON says of the order of undeclared members holds for them too.
+//
+// Damage is an error of class ErrDamaged, and no batch is yielded of the row group that has it.
+func (r *Reader) Read(ctx context.Context, src *schema.Source, want Want, yield func(*column.Batch) error) error {
+	if src.Name != r.footer.Source.Name {
+		return fmt.Errorf("%w: reading %s as source %s", ErrSource, r.path, src.Name)
+	}
+	fields, err := r.match(src, want)
+	if err != nil {
+		return err
+	}
+	if fields == nil {
+		return r.mend(ctx, src, want, yield)
+	}
+	return r.readGroups(ctx, src, fields, want, yield)
+}
+
+// readGroups reads the columns as they stand. fields gives, for each field of src, its place in the file, -1 for none.
+func (r *Reader) readGroups(ctx context.Context, src *schema.Source, fields []int, want Want, yield func(*column.Batch) error) error {
+	g := newGroupReader(r, src, fields, want)
+	for i := range r.file.RowGroups() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := g.read(i)
+		if err != nil {
+			err = r.wrap(fmt.Sprintf("row group %d is not readable", i), err)
+		} else {
+			err = yield(g.batch)
+		}
+		if closing := g.release(); err == nil && closing != nil {
+			err = r.wrap("closing a page", closing)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// groupReader reads one row group after the other into one batch.
+type groupReader struct {
+	r      *Reader
+	src    *schema.Source
+	fields []int
+	want   Want
+	event  int // index of the event-time field
+
+	batch   *column.Batch
+	group   int
+	rows    int
+	chunk   []byte
+	columns []columnMemory // by field, then the archive's columns, then one for each system column
+	open    []*page
+}
+
+// columnMemory is the memory of one column that cannot be the page's own.
+type columnMemory struct {
+	valid   []byte
+	ints    []int64
+	int32s  []int32          // offsets or indices
+	codes   map[string]int64 // of an enum: its values
+	mapping []int64          // of an enum: dictionary index → code
+}
+
+func newGroupReader(r *Reader, src *schema.Source, fields []int, want Want) *groupReader {
+	g := &groupReader{
+		r: r, src: src, fields: fields, want: want, event: src.EventTimeIndex(),
+		batch:   column.NewBatch(src, r.footer.Partition.ID, want.Archive),
+		columns: make([]columnMemory, len(src.Fields)+archiveColumns+firstField),
+	}
+	for i, f := range src.Fields {
+		if f.Type != schema.Enum {
+			continue
+		}
+		g.columns[i].codes = make(map[string]int64, len(f.Enum))
+		for code, name := range f.Enum {
+			g.columns[i].codes[name] = int64(code)
+		}
+	}
+	return g
+}
+
+// read fills the batch with row group i.
+func (g *groupReader) read(i int) error {
+	g.group, g.rows = i, int(g.r.file.RowGroups()[i].NumRows())
+	g.batch.N = g.rows
+	if err := g.system(); err != nil {
+		return err
+	}
+	if err := g.time(); err != nil {
+		return err
+	}
+	for _, field := range g.want.Fields {
+		if field == g.event {
+			continue // time has read it
+		}
+		if err := g.field(field, &g.batch.Cols[field]); err != nil {
+			return fmt.Errorf("column %q: %w", g.src.Fields[field].Name, err)
+		}
+	}
+	if !g.want.Archive {
+		return nil
+	}
+	for k, c := range archiveColumnsOf(g.batch) {
+		if err := g.bytes(g.r.layout.archive(k), &g.columns[len(g.src.Fields)+k], c); err != nil {
+			return fmt.Errorf("column %q: %w", archiveNames[k], err)
+		}
+	}
+	return nil
+}
+
+// release gives the pages' memory back; the batch is not valid after it.
+func (g *groupReader) release() error {
+	var first error
+	for _, p := range g.open {
+		if err := p.close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	g.open = g.open[:0]
+	return first
+}
+
+// page opens the page of file column i in the row group.
+func (g *groupReader) page(i int) (p *page, err error) {
+	index := g.group*g.r.layout.columns() + i
+	if g.chunk, err = g.r.chunkBytes(index, g.chunk); err != nil {
+		return nil, err
+	}
+	c, ok := g.r.file.RowGroups()[g.group].ColumnChunks()[i].(*parquet.FileColumnChunk)
+	invariant.Check(ok, "a row group of a file has a column chunk of another kind")
+	p, err = openPage(c, window{offset: g.r.chunks[index].offset, bytes: g.chunk}, g.rows)
+	if err == nil {
+		g.open = append(g.open, p)
+	}
+	return p, err
+}
+
+// system reads what every batch has.
+func (g *groupReader) system() error {
+	var values [firstField][]int64
+	for i := range values {
+		p, err := g.page(i)
+		if err == nil {
+			values[i], _, err = p.ints(nil) // never null: the page's own memory
+		}
+		if err != nil {
+			return fmt.Errorf("column %q: %w", systemNames[i], err)
+		}
+	}
+	b := g.batch
+	b.Offset, b.Append = values[columnOffset], values[columnAppend]
+	b.AppendType, b.Reject = b.AppendType[:0], b.Reject[:0]
+	for _, v := range values[columnAppendType] {
+		b.AppendType = append(b.AppendType, column.TimeType(v))
+	}
+	for _, v := range values[columnReject] {
+		b.Reject = append(b.Reject, uint8(v))
+	}
+	return g.checkSystem(values)
+}
+
+func (g *groupReader) checkSystem(values [firstField][]int64) error {
+	last := g.r.footer.Range.From - 1
+	for i, offset := range values[columnOffset] {
+		kind, reject := values[columnAppendType][i], values[columnReject][i]
+		if offset <= last || kind < 0 || kind > int64(column.LogAppendTime) || reject < 0 || reject > math.MaxUint8 {
+			return fmt.Errorf("row %d: offset %d after %d, type of append time %d, reject reason %d", i, offset, last, kind, reject)
+		}
+		last = offset
+	}
+	if last >= g.r.footer.Range.Next {
+		return fmt.Errorf("offset %d in a file of %s", last, g.r.footer.Range)
+	}
+	return nil
+}
+
+// time reads the event-time field and computes the batch's times.
+func (g *groupReader) time() error {
+	c := &g.batch.Cols[g.event]
+	if err := g.field(g.event, c); err != nil {
+		return fmt.Errorf("column %q: %w", g.src.EventTime, err)
+	}
+	b := g.batch
+	b.Time = b.Time[:0]
+	for i := range g.rows {
+		switch {
+		case b.Reject[i] != 0:
+			b.Time = append(b.Time, 0)
+		case !c.Present(i):
+			return fmt.Errorf("row %d is accepted without an event time", i)
+		default:
+			b.Time = append(b.Time, eventTime(c.Ints[i], b.Append[i], g.src.ToleranceMS))
+		}
+	}
+	return nil
+}
+
+// eventTime is the decoder's rule: min(said, append + tolerance), not before 1970; without an append time what was said.
+func eventTime(said, appended, tolerance int64) int64 {
+	if appended == decode.NoAppendTime || appended > math.MaxInt64-tolerance {
+		return said
+	}
+	return max(0, min(said, appended+tolerance))
+}
+
+// field reads field i of src into c.
+func (g *groupReader) field(i int, c *column.Column) error {
+	m := &g.columns[i]
+	at := firstField + g.fields[i]
+	switch c.Type {
+	case schema.String, schema.JSON:
+		return g.bytes(at, m, c)
+	case schema.Enum:
+		return g.enum(at, m, c)
+	}
+	p, err := g.page(at)
+	if err != nil {
+		return err
+	}
+	g.presence(p, m, c)
+	if c.Type == schema.Bool {
+		m.ints, err = p.bools(m.ints)
+		c.Ints = m.ints
+		return err
+	}
+	c.Ints, m.ints, err = p.ints(m.ints)
+	return err
+}
+
+func (g *groupReader) presence(p *page, m *columnMemory, c *column.Column) {
+	m.valid = p.bitmap(m.valid[:0])
+	c.Valid, c.N = m.valid, g.rows
+}
+
+// enum reads an enum, which is stored as strings, as the codes that src gives to them.
+func (g *groupReader) enum(at int, m *columnMemory, c *column.Column) error {
+	p, err := g.page(at)
+	if err != nil {
+		return err
+	}
+	g.presence(p, m, c)
+	arena, offsets, err := p.dictionary()
+	if err != nil {
+		return err
+	}
+	m.mapping = m.mapping[:0]
+	for i := 1; i < len(offsets); i++ {
+		name := arena[offsets[i-1]:offsets[i]]
+		code, ok := m.codes[string(name)]
+		if !ok {
+			return fmt.Errorf("%q is none of the enum's values", name)
+		}
+		m.mapping = append(m.mapping, code)
+	}
+	var index []int32
+	if index, m.int32s, err = p.indices(len(m.mapping), m.int32s); err != nil {
+		return err
+	}
+	m.ints = m.ints[:0]
+	for i := range index {
+		code := int64(0)
+		if c.Present(i) {
+			code = m.mapping[index[i]]
+		}
+		m.ints = append(m.ints, code)
+	}
+	c.Ints = m.ints
+	return nil
+}
+
+// bytes reads byte arrays, with their dictionary if they are stored with one.
+func (g *groupReader) bytes(at int, m *columnMemory, c *column.Column) error {
+	p, err := g.page(at)
+	if err != nil {
+		return err
+	}
+	g.presence(p, m, c)
+	c.Index = nil
+	if c.Bytes, c.Offsets, err = p.dictionary(); err != nil {
+		return err
+	}
+	if len(c.Offsets) > 1 {
+		c.Index, m.int32s, err = p.indices(len(c.Offsets)-1, m.int32s)
+		return err
+	}
+	if c.Offsets != nil {
+		c.Bytes, c.Offsets = nil, []int32{0} // an empty dictionary: only nulls, as below
+	} else if c.Bytes, c.Offsets, err = p.text(); err != nil {
+		return err
+	}
+	if p.levels != nil {
+		m.int32s = spread(m.int32s, c.Offsets, p.levels)
+		c.Offsets = m.int32s
+	}
+	return nil
+}
+
+// spread gives each null an empty value between those of its neighbours.
+func spread(dst, ends []int32, levels []byte) []int32 {
+	dst = append(dst[:0], ends[0])
+	next := 0
+	for _, l := range levels {
+		next += int(l & 1)
+		dst = append(dst, ends[next])
+	}
+	return dst
+}
