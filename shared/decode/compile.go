@@ -2,9 +2,9 @@ package decode
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
+	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/schema"
 )
 
@@ -67,15 +67,10 @@ func compile(fields []schema.Field) *Decoder {
 	paths := make([]path, len(fields))
 	for i := range fields {
 		f := &fields[i]
-		d.fields[i] = field{typ: f.Type, scale: f.Scale, required: f.Required, low: math.MinInt64, high: math.MaxInt64}
-		switch f.Type {
-		case schema.Int32:
-			d.fields[i].low, d.fields[i].high = math.MinInt32, math.MaxInt32
-		case schema.Time:
-			d.fields[i].low, d.fields[i].high = 0, schema.MaxTime
-		case schema.Enum:
+		low, high := column.Range(f)
+		d.fields[i] = field{typ: f.Type, scale: f.Scale, required: f.Required, low: low, high: high}
+		if f.Type == schema.Enum {
 			d.fields[i].enum = newWords(f.Enum)
-		default:
 		}
 		paths[i] = path{field: i, parts: strings.Split(f.Name, ".")}
 	}
