@@ -1,0 +1,166 @@
+package view
+
+import (
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/expr"
+	"github.com/tidemark-io/tidemark/shared/operator"
+	"github.com/tidemark-io/tidemark/shared/schema"
+)
+
+// reader reads batches of one declaration of one source for one fold: it builds keys, fills the wide batch, and selects
+// rows, each distinct expression once a batch.
+type reader struct {
+	plan    *Plan
+	binding *binding
+	src     *schema.Source // by which the fold finds the reader
+	keys    [][]*column.Column
+	wide    column.Batch
+	columns []*expr.Evaluator // by binding.columns; nil for one that shows another
+	filters []filter
+	rows    []operator.Rows // by binding.states; In points into the wide batch
+}
+
+// filter is one distinct `where` and the rows that pass it.
+type filter struct {
+	evaluator *expr.Evaluator // nil if it is just a field
+	out       column.Column
+	row       []int32
+	slot      []int32
+}
+
+func newReader(p *Plan, b *binding, src *schema.Source) *reader {
+	r := &reader{plan: p, binding: b, src: src, keys: make([][]*column.Column, len(b.keys))}
+	for i, columns := range b.keys {
+		r.keys[i] = make([]*column.Column, len(columns))
+	}
+	r.wide.Cols = make([]column.Column, b.width)
+	for i := range b.columns {
+		c := &b.columns[i]
+		r.wide.Cols[c.at] = column.NewColumn(c.typ, c.scale)
+		var e *expr.Evaluator
+		if c.program != nil {
+			e = c.program.NewEvaluator()
+		}
+		r.columns = append(r.columns, e)
+	}
+	for i := range b.filters {
+		f := filter{out: column.NewColumn(schema.Bool, 0)}
+		if b.bare[i] < 0 {
+			f.evaluator = b.filters[i].NewEvaluator()
+		}
+		r.filters = append(r.filters, f)
+	}
+	for i := range b.states {
+		rows := operator.Rows{Source: int32(b.rank)}
+		for _, at := range b.states[i].in {
+			rows.In = append(rows.In, &r.wide.Cols[at])
+		}
+		r.rows = append(r.rows, rows)
+	}
+	return r
+}
+
+// openKeys points the reader at a batch's key columns.
+func (r *reader) openKeys(b *column.Batch) {
+	for i, columns := range r.binding.keys {
+		for j, at := range columns {
+			r.keys[i][j] = &b.Cols[at]
+		}
+	}
+}
+
+// appendKey appends the key of row i: that of the first kind whose fields are all present. ok is false, and dst as it
+// was, if there is none.
+func (r *reader) appendKey(dst []byte, i int) (out []byte, ok bool) {
+kinds:
+	for k, columns := range r.keys {
+		for _, c := range columns {
+			if !c.Present(i) {
+				continue kinds
+			}
+		}
+		kind := &r.plan.keys[k]
+		dst = append(dst, kind.prefix...)
+		for j, c := range columns {
+			if j > 0 {
+				dst = append(dst, ',')
+			}
+			dst = kind.fields[j].appendRow(dst, c, i)
+		}
+		return dst, true
+	}
+	return dst, false
+}
+
+// load fills the wide batch with rows 0 to n-1 of a batch: the fields as they are, then what is computed of them.
+func (r *reader) load(b *column.Batch, n int) {
+	cols := r.wide.Cols
+	r.wide = *b
+	r.wide.Cols, r.wide.N = cols, n
+	for _, at := range r.binding.fields {
+		cols[at] = b.Cols[at]
+	}
+	for i := range r.binding.columns {
+		c := &r.binding.columns[i]
+		if e := r.columns[i]; e != nil {
+			e.Eval(&r.wide, &cols[c.at])
+			continue
+		}
+		cols[c.at] = cols[c.shows]
+		cols[c.at].Type, cols[c.at].Scale = c.typ, c.scale
+	}
+}
+
+// selectRows applies every filter to the chosen rows.
+func (r *reader) selectRows(c *chosen) {
+	for i := range r.filters {
+		f := &r.filters[i]
+		passed := &f.out
+		if f.evaluator != nil {
+			f.evaluator.Eval(&r.wide, &f.out)
+		} else {
+			passed = &r.wide.Cols[r.binding.bare[i]]
+		}
+		f.row, f.slot = f.row[:0], f.slot[:0]
+		for at, row := range c.row {
+			// A null is 0: a row for which the filter is unknown does not pass.
+			if passed.Ints[row] != 0 {
+				f.row, f.slot = append(f.row, row), append(f.slot, c.slot[at])
+			}
+		}
+	}
+}
+
+func (r *reader) errors() int64 {
+	var n int64
+	for _, e := range r.columns {
+		if e != nil {
+			n += e.Errors()
+		}
+	}
+	for i := range r.filters {
+		if e := r.filters[i].evaluator; e != nil {
+			n += e.Errors()
+		}
+	}
+	return n
+}
+
+// foldStates folds the chosen rows, which lie below to, into every state that reads the source.
+func (f *Fold) foldStates(r *reader, b *column.Batch, to int) {
+	r.load(b, to)
+	r.selectRows(&f.chosen)
+	for i := range r.binding.states {
+		bound := &r.binding.states[i]
+		rows := &r.rows[i]
+		rows.Row, rows.Slot = f.chosen.row, f.chosen.slot
+		if bound.filter >= 0 {
+			rows.Row, rows.Slot = r.filters[bound.filter].row, r.filters[bound.filter].slot
+		}
+		if len(rows.Row) == 0 {
+			continue
+		}
+		rows.Time, rows.Offset, rows.Partition, rows.Newest = b.Time, b.Offset, b.Partition, f.newest
+		f.states[bound.state].Fold(rows)
+	}
+}
