@@ -38,12 +38,12 @@ var carEvent = [kinds]bool{
 }
 
 var (
-	platforms = [...]string{"app_ios", "app_android", "m_web", "pc_web"}
-	pages     = [...]string{"home", "list", "detail", "search", "favorites", "im", "publish", "mine"}
-	bodies    = [...]string{"sedan", "suv", "mpv", "hatchback", "coupe", "pickup", "van", "wagon"}
-	gearboxes = [...]string{"manual", "automatic", "cvt", "dct"}
-	fuels     = [...]string{"petrol", "diesel", "hybrid", "phev", "electric"}
-	emissions = [...]string{"china_3", "china_4", "china_5", "china_6"}
+	platforms = [...]string{"app_ios", "app_android", "m_web", "pc_web", "mini_program"}
+	pages     = [...]string{"home", "list", "detail", "search", "favorites", "im", "publish", "mine", "push"}
+	bodies    = [...]string{"sedan", "suv", "mpv", "hatchback", "coupe", "pickup", "van", "wagon", "convertible"}
+	gearboxes = [...]string{"manual", "automatic", "cvt", "dct", "amt"}
+	fuels     = [...]string{"petrol", "diesel", "hybrid", "phev", "electric", "range_extender", "gas"}
+	emissions = [...]string{"china_2", "china_3", "china_4", "china_5", "china_6"}
 	sellers   = [...]string{"personal", "dealer"}
 	pageOf    = [kinds]int{impression: 1, view: 2, viewEnd: 2, search: 3, favorite: 2, unfavorite: 4, im: 5, call: 2, book: 2, dislike: 1, post: 6, subscribe: 3, unsubscribe: 7, login: 7}
 )
@@ -132,7 +132,9 @@ func (e *event) appendCar(b []byte) []byte {
 	b = str(b, "gearbox", gearboxes[h>>15%uint64(len(gearboxes))])
 	b = str(b, "fuel", fuels[h>>18%uint64(len(fuels))])
 	b = str(b, "emission", emissions[h>>22%uint64(len(emissions))])
-	b = num(b, "disp_ml", 1000+int64(h>>26%20)*100)
+	if fuel := fuels[h>>18%uint64(len(fuels))]; fuel != "electric" {
+		b = num(b, "disp_ml", 1000+int64(h>>26%20)*100)
+	}
 	b = str(b, "seller", sellers[e.seller])
 	if e.seller == 1 {
 		b = str(b, "dealer_id", "dl"+strconv.FormatInt(e.dealer, 36))

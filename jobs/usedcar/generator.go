@@ -138,7 +138,7 @@ func (g *generator) visitor(e *event) {
 		e.user = appendID(nil, 'u', h>>3)
 	}
 	e.session = uint64(e.recv/sessionMS)*1_000_003 + uint64(e.who)
-	e.platform = int(h >> 16 % 4)
+	e.platform = int(h >> 16 % uint64(len(platforms)))
 	e.city = int64(h>>24%cities) + 1
 	if g.r.IntN(50) == 0 {
 		e.city = 0 // not known

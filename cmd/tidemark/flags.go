@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// options are the flags that commands share. Each command registers those that it uses.
+type options struct {
+	kafka    []string
+	store    string
+	archive  string
+	state    string
+	http     string
+	group    string
+	instance string
+	linger   time.Duration
+	memory   byteSize
+	wait     time.Duration
+	output   string
+}
+
+// defaultHTTP is where roles listen unless told otherwise. Port 0 lets the system choose; the ready line says which.
+const defaultHTTP = "127.0.0.1:0"
+
+func (o *options) kafkaFlag(f *pflag.FlagSet) {
+	f.StringSliceVar(&o.kafka, "kafka", []string{"127.0.0.1:9092"}, "brokers, `HOST:PORT,…`")
+}
+
+func (o *options) storeFlag(f *pflag.FlagSet) {
+	f.StringVar(&o.store, "store", "pebble:data/store", "the KV store, `URL`: pebble:DIR, redis://… or rediss://…")
+}
+
+func (o *options) archiveFlag(f *pflag.FlagSet) {
+	f.StringVar(&o.archive, "archive", "data/archive", "`DIR` of the Parquet archive")
+}
+
+func (o *options) stateFlag(f *pflag.FlagSet) {
+	f.StringVar(&o.state, "state", "data/state", "`DIR` of journals and run files")
+}
+
+func (o *options) httpFlag(f *pflag.FlagSet) {
+	f.StringVar(&o.http, "http", defaultHTTP, "`HOST:PORT` to serve lookups, health and metrics on")
+}
+
+func (o *options) groupFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.group, "group", "", "consumer `GROUP` of the speed layer (default tidemark-JOB)")
+	f.StringVar(&o.instance, "instance", "", "stable `NAME` of this process, so that it gets its partitions back (default the host's name)")
+}
+
+func (o *options) lingerFlag(f *pflag.FlagSet) {
+	f.DurationVar(&o.linger, "linger", 50*time.Millisecond, "how long changed tiles may wait for more; 0 = pure stream")
+}
+
+func (o *options) memoryFlag(f *pflag.FlagSet) {
+	o.memory = 1 << 30
+	f.Var(&o.memory, "memory", "what a batch run may hold in memory, such as 512MB; more is done in several passes")
+}
+
+func (o *options) waitFlag(f *pflag.FlagSet) {
+	f.DurationVar(&o.wait, "wait", 10*time.Second, "how long to wait for Kafka and the store to be reachable, and for lanes to be whole")
+}
+
+func (o *options) outputFlag(f *pflag.FlagSet) {
+	f.StringVarP(&o.output, "output", "o", "text", "text or `json`; json fields are stable")
+}
+
+// json tells whether output is to be for programs.
+func (o *options) json() bool { return o.output == "json" }
+
+// fromEnvironment sets flags that the command line does not set from TIDEMARK_*, and checks what flags alone say.
+func fromEnvironment(cmd *cobra.Command, o *options) error {
+	var errs []error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		name := "TIDEMARK_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if v, ok := os.LookupEnv(name); ok && !f.Changed {
+			if err := cmd.Flags().Set(f.Name, v); err != nil {
+				errs = append(errs, fmt.Errorf("%w: %s: %w", errUsage, name, err))
+			}
+		}
+	})
+	if o.output != "" && o.output != "text" && o.output != "json" {
+		errs = append(errs, fmt.Errorf("%w: --output %q: want text or json", errUsage, o.output))
+	}
+	if o.linger < 0 || o.wait < 0 {
+		errs = append(errs, fmt.Errorf("%w: --linger and --wait are durations of 0 or more", errUsage))
+	}
+	return errors.Join(errs...)
+}
+
+// byteSize is a flag that reads 512MB, 2GiB, or plain bytes.
+type byteSize int64
+
+var byteUnits = []struct {
+	suffix string
+	factor int64
+}{
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}, {"", 1},
+}
+
+// Set reads the flag.
+func (b *byteSize) Set(s string) error {
+	for _, u := range byteUnits {
+		digits, ok := strings.CutSuffix(s, u.suffix)
+		if !ok {
+			continue
+		}
+		var n int64
+		if _, err := fmt.Sscanf(digits, "%d", &n); err != nil || n <= 0 || fmt.Sprint(n) != digits || n > (1<<62)/u.factor {
+			break
+		}
+		*b = byteSize(n * u.factor)
+		return nil
+	}
+	return fmt.Errorf("%q is no size: want a number with B, KB, MB, GB, KiB, MiB or GiB", s)
+}
+
+// String returns the size in bytes.
+func (b *byteSize) String() string { return fmt.Sprintf("%dB", int64(*b)) }
+
+// Type names the kind of value in help texts.
+func (b *byteSize) Type() string { return "SIZE" }
