@@ -75,9 +75,9 @@ func (f *fetchResponse) parse(r wireReader) bool {
 	r.int32() // throttle time
 	f.code = r.int16()
 	r.int32() // session
-	for range r.array(18) {
+	for range r.array(18) { // the least that a topic takes, as 37 for a partition and 17 for a transaction
 		r.id()
-		for range r.array(38) {
+		for range r.array(37) {
 			f.answers = append(f.answers, f.answer(&r))
 		}
 		r.tags()

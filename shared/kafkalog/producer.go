@@ -107,7 +107,7 @@ func (p *Producer) Produce(ctx context.Context, msgs []Message) error {
 	bounded, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
 	defer cancel()
 	if err := p.firstRoute(bounded); err != nil {
-		return p.failure(msgs, all, err)
+		return p.failure(msgs, all, p.late(ctx, err))
 	}
 	queues, bad, err := p.plan(msgs)
 	if err != nil {
@@ -124,7 +124,15 @@ func (p *Producer) Produce(ctx context.Context, msgs []Message) error {
 			break
 		}
 	}
-	return p.outcome(msgs, queues, ctx.Err())
+	return p.outcome(ctx, msgs, queues)
+}
+
+// late gives an error that comes from the call's own timeout the class that it belongs to.
+func (p *Producer) late(ctx context.Context, err error) error {
+	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) && !Transient(err) {
+		return fmt.Errorf("%w: not done after %s: %w", ErrUnreachable, p.cfg.Timeout, err)
+	}
+	return err
 }
 
 // firstRoute finds the topic, riding out transient failures.
@@ -266,7 +274,7 @@ func cutEntries(entries []entry, limit int) int {
 }
 
 // outcome is nil if all queues are done, else the error that says which messages failed.
-func (p *Producer) outcome(msgs []Message, queues []*queue, ended error) error {
+func (p *Producer) outcome(ctx context.Context, msgs []Message, queues []*queue) error {
 	var failed []int
 	var cause error
 	for _, q := range queues {
@@ -275,14 +283,14 @@ func (p *Producer) outcome(msgs []Message, queues []*queue, ended error) error {
 		}
 		failed = append(failed, q.indexes[q.sent:]...)
 		if cause == nil {
-			cause = fmt.Errorf("partition %d: %w", q.partition, q.err)
+			cause = fmt.Errorf("partition %d: %w", q.partition, p.late(ctx, q.err))
 		}
 	}
 	if len(failed) == 0 {
 		return nil
 	}
 	slices.Sort(failed)
-	return p.failure(msgs, failed, errors.Join(ended, cause))
+	return p.failure(msgs, failed, cause)
 }
 
 func (p *Producer) failure(msgs []Message, failed []int, err error) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +38,9 @@ type TopicSpec struct {
 	// Configs holds further settings of the topic, by Kafka's names, such as retention.ms.
 	Configs map[string]string
 }
+
+// topicName is what Kafka admits as a topic's name, beside "." and "..".
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
 // createPoll is how long CreateTopic waits between two looks at the new topic's leaders.
 const createPoll = 50 * time.Millisecond
@@ -91,8 +95,9 @@ func (c *Client) topicConfigs(ctx context.Context, name string, keys ...string) 
 // A topic that exists with at least one partition is left as it is: created is false then, and the topic may differ from
 // the spec, which the caller can see by describing it.
 func (c *Client) CreateTopic(ctx context.Context, spec TopicSpec) (created bool, err error) {
-	if spec.Name == "" || spec.Partitions < 1 {
-		return false, fmt.Errorf("creating topic %q: %w: it needs a name and at least one partition", spec.Name, ErrRefused)
+	if !topicName.MatchString(spec.Name) || spec.Name == "." || spec.Name == ".." || spec.Partitions < 1 {
+		return false, fmt.Errorf("creating topic %q: %w: it needs a name of Kafka's kind and at least one partition",
+			spec.Name, ErrRefused)
 	}
 	res, err := ask[*createtopics.Response](ctx, c, controllerNode, spec.request(c.cfg.RequestTimeout))
 	if err != nil {

@@ -4,8 +4,10 @@ package foreign
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -38,7 +40,7 @@ type Record struct {
 }
 
 func (c Client) open(opts ...kgo.Opt) (*kgo.Client, error) {
-	opts = append(opts, kgo.SeedBrokers(c.addr), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	opts = append(opts, kgo.SeedBrokers(c.addr), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ManualFlushing())
 	if c.dial != nil {
 		opts = append(opts, kgo.Dialer(c.dial))
 	}
@@ -58,9 +60,9 @@ var Codecs = map[string]kgo.CompressionCodec{
 	"zstd":   kgo.ZstdCompression(),
 }
 
-// Produce appends the records, idempotently, as one flush, with the named codec.
+// Produce appends the records, idempotently, as one batch a partition, with the named codec.
 func (c Client) Produce(ctx context.Context, topic, codec string, recs ...Record) error {
-	cl, err := c.open(kgo.ProducerBatchCompression(Codecs[codec]), kgo.ProducerLinger(time.Second))
+	cl, err := c.open(kgo.ProducerBatchCompression(Codecs[codec]))
 	if err != nil {
 		return err
 	}
@@ -107,14 +109,23 @@ func (t *Open) End(ctx context.Context, commit bool) error {
 }
 
 func produce(ctx context.Context, cl *kgo.Client, topic string, recs []Record) error {
-	out := make([]*kgo.Record, len(recs))
-	for i, r := range recs {
-		out[i] = &kgo.Record{Topic: topic, Partition: r.Partition, Key: r.Key, Value: r.Value}
+	var mu sync.Mutex
+	var errs []error
+	for _, r := range recs {
+		out := &kgo.Record{Topic: topic, Partition: r.Partition, Key: r.Key, Value: r.Value}
 		if r.Time != 0 {
-			out[i].Timestamp = time.UnixMilli(r.Time)
+			out.Timestamp = time.UnixMilli(r.Time)
 		}
+		cl.Produce(ctx, out, func(_ *kgo.Record, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, err)
+		})
 	}
-	if err := cl.ProduceSync(ctx, out...).FirstErr(); err != nil {
+	err := cl.Flush(ctx)
+	mu.Lock()
+	defer mu.Unlock()
+	if err = errors.Join(append(errs, err)...); err != nil {
 		return fmt.Errorf("producing: %w", err)
 	}
 	return nil
