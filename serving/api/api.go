@@ -127,18 +127,7 @@ func (a *API) batchGet(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	b := appendHead(nil, a.cfg.Job, answer)
-	b = append(b, `"profiles":[`...)
-	now := a.cfg.Now()
-	for i := range answer.Profiles {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, '{')
-		b = appendProfile(b, answer, &answer.Profiles[i], now)
-		b = append(b, '}')
-	}
-	writeJSON(w, append(b, "]}\n"...))
+	writeJSON(w, AppendAnswer(nil, a.cfg.Job, answer, a.cfg.Now()))
 }
 
 // lookup answers keys, or writes the problem.

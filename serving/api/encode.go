@@ -26,6 +26,21 @@ func appendHead(b []byte, job string, a *lookup.Answer) []byte {
 	return append(b, "},"...)
 }
 
+// AppendAnswer appends the answer to a batch request: the head and all profiles.
+func AppendAnswer(b []byte, job string, a *lookup.Answer, now time.Time) []byte {
+	b = appendHead(b, job, a)
+	b = append(b, `"profiles":[`...)
+	for i := range a.Profiles {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '{')
+		b = appendProfile(b, a, &a.Profiles[i], now)
+		b = append(b, '}')
+	}
+	return append(b, "]}\n"...)
+}
+
 // appendProfile appends the members of one profile, without braces.
 func appendProfile(b []byte, a *lookup.Answer, p *lookup.Profile, now time.Time) []byte {
 	b = append(b, `"key":`...)

@@ -174,7 +174,7 @@ const scanChunkRows = 4096
 
 // Scan yields every row of the namespace, in order of lanes and incarnations; yield may use the store.
 func (s *Store) Scan(ctx context.Context, namespace string, yield func(lane.RowID) error) error {
-	if err := storelimit.Namespace(namespace); err != nil {
+	if err := errors.Join(ctx.Err(), storelimit.Namespace(namespace)); err != nil {
 		return err
 	}
 	if err := s.enter(); err != nil {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tidemark-io/tidemark/serving/memstore"
 	"github.com/tidemark-io/tidemark/serving/pebblestore"
 	"github.com/tidemark-io/tidemark/serving/redisstore"
 	"github.com/tidemark-io/tidemark/serving/storehttp"
@@ -31,7 +30,6 @@ type Store interface {
 }
 
 var (
-	_ Store = (*memstore.Store)(nil)
 	_ Store = (*pebblestore.Store)(nil)
 	_ Store = (*redisstore.Store)(nil)
 	_ Store = (*storehttp.Client)(nil)

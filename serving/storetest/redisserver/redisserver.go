@@ -1,0 +1,141 @@
+// Package redisserver runs real Redis servers for tests: each its own process on a free port of this machine, without
+// persistence, ended with the test.
+//
+// It knows the server's program and not its protocol.
+package redisserver
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Missing is why tests are left out on a machine without a server, and what would add them.
+const Missing = "redis-server not installed: apt-get install redis-server"
+
+// requireVar lists, separated by commas, what tests must not be left out for the lack of.
+const requireVar = "TIDEMARK_REQUIRE"
+
+// startTries is how often a port is chosen: somebody may take it before the server does.
+const startTries = 5
+
+// stopTimeout bounds the server's end; then it is killed.
+const stopTimeout = 5 * time.Second
+
+// Server is a running Redis server.
+type Server struct {
+	Addr string // host:port
+	args []string
+	cmd  *exec.Cmd
+}
+
+// Start runs a server with these arguments besides its own, until the test ends. Without a server on the machine the
+// test is skipped, or fails if the environment's TIDEMARK_REQUIRE has redis.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	program := find(t)
+	var err error
+	for range startTries {
+		s := &Server{Addr: freeAddr(t), args: append([]string{program}, args...)}
+		if err = s.start(); err == nil {
+			t.Cleanup(s.Kill)
+			return s
+		}
+	}
+	t.Fatalf("starting redis-server: %v", err)
+	return nil
+}
+
+func find(t testing.TB) string {
+	t.Helper()
+	program, err := exec.LookPath("redis-server")
+	if err == nil {
+		return program
+	}
+	for what := range strings.SplitSeq(os.Getenv(requireVar), ",") {
+		if strings.TrimSpace(what) == "redis" {
+			t.Fatalf("%s has redis, but %s", requireVar, Missing)
+		}
+	}
+	t.Skip(Missing)
+	return ""
+}
+
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }() // it only held the port
+	return l.Addr().String()
+}
+
+// start runs the server and returns when it says that it is ready.
+func (s *Server) start() error {
+	_, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return err
+	}
+	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", os.TempDir()}, s.args[1:]...)
+	s.cmd = exec.Command(s.args[0], args...)
+	s.cmd.SysProcAttr = dieWithParent()
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	var said strings.Builder
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if strings.Contains(lines.Text(), "Ready to accept connections") {
+			go func() { _, _ = io.Copy(io.Discard, out) }() // ends with the process
+			return nil
+		}
+		fmt.Fprintln(&said, lines.Text())
+	}
+	return fmt.Errorf("%w\n%s", s.cmd.Wait(), said.String())
+}
+
+// URL returns the redis:// URL of the server's first database.
+func (s *Server) URL() string { return "redis://" + s.Addr + "/0" }
+
+// PID returns the process that serves now.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Kill ends the server at once, as a crash does. Killing it again does nothing.
+func (s *Server) Kill() {
+	if s.cmd.ProcessState != nil {
+		return
+	}
+	_ = s.cmd.Process.Kill() // by its process, which may have ended by itself
+	_ = s.cmd.Wait()         // says that it was killed
+}
+
+// Stop ends the server in order.
+func (s *Server) Stop() {
+	if s.cmd.ProcessState != nil {
+		return
+	}
+	_ = s.cmd.Process.Signal(os.Interrupt)
+	kill := time.AfterFunc(stopTimeout, func() { _ = s.cmd.Process.Kill() })
+	defer kill.Stop()
+	_ = s.cmd.Wait()
+}
+
+// Restart ends the server, if it runs, and starts an empty one at the same address.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.Kill()
+	if err := s.start(); err != nil {
+		t.Fatalf("starting redis-server again at %s: %v", s.Addr, err)
+	}
+}
+
