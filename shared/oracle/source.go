@@ -1,0 +1,199 @@
+package oracle
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tidemark-io/tidemark/shared/expr"
+	"github.com/tidemark-io/tidemark/shared/operator"
+	"github.com/tidemark-io/tidemark/shared/operator/naive"
+	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/shared/view"
+)
+
+// source evaluates the expressions of a plan for single rows of one source.
+type source struct {
+	plan    *view.Plan
+	src     *schema.Source
+	columns []computed
+	states  []stateRows // by state; zero for a state that does not read the source
+
+	// The row read last and its values: the states of an event are asked for one after the other.
+	last   Event
+	values expr.Values
+}
+
+type computed struct {
+	name string
+	row  *expr.Row
+}
+
+type stateRows struct {
+	reads  bool
+	where  *expr.Row // nil = every row
+	inputs []*expr.Row
+}
+
+func newSource(plan *view.Plan, rank int) (*source, error) {
+	spec := plan.Spec()
+	s := &source{plan: plan, src: &spec.Sources[rank]}
+	env := expr.NewEnv(s.src)
+	for _, c := range spec.Columns {
+		row, err := env.CompileRow(c.Expr)
+		if err != nil {
+			continue // the column is for other sources; a state that reads it here fails below
+		}
+		env.Add(c.Name, c.Type, c.Scale)
+		s.columns = append(s.columns, computed{c.Name, row})
+	}
+	for i := range plan.States() {
+		rows, err := newStateRows(env, s.src, &plan.States()[i])
+		if err != nil {
+			return nil, err
+		}
+		s.states = append(s.states, rows)
+	}
+	return s, nil
+}
+
+func newStateRows(env *expr.Env, src *schema.Source, st *view.StatePlan) (rows stateRows, err error) {
+	if st.From != "" && st.From != src.Name {
+		return rows, nil
+	}
+	rows.reads = true
+	if st.Where != "" {
+		if rows.where, err = env.CompileRow(st.Where); err != nil {
+			return rows, fmt.Errorf("compiling %q: %w", st.Where, err)
+		}
+	}
+	for _, text := range st.Inputs {
+		row, err := env.CompileRow(text)
+		if err != nil {
+			return rows, fmt.Errorf("compiling %q: %w", text, err)
+		}
+		rows.inputs = append(rows.inputs, row)
+	}
+	return rows, nil
+}
+
+// read returns what a state reads of an event; false if it does not count it.
+func (s *source) read(state int, e Event) ([]naive.Datum, bool) {
+	rows := &s.states[state]
+	if !rows.reads {
+		return nil, false
+	}
+	values := s.valuesOf(e)
+	if rows.where != nil && rows.where.Eval(values) != true {
+		return nil, false
+	}
+	inputs := s.plan.States()[state].Config.Inputs
+	in := make([]naive.Datum, 0, len(rows.inputs))
+	for i, row := range rows.inputs {
+		in = append(in, datum(&inputs[i], row.Eval(values)))
+	}
+	return in, true
+}
+
+// valuesOf returns the fields and computed columns of a row by name.
+func (s *source) valuesOf(e Event) expr.Values {
+	if s.values != nil && s.last == e {
+		return s.values
+	}
+	values := make(expr.Values, len(s.src.Fields)+len(s.columns))
+	for i := range s.src.Fields {
+		values[s.src.Fields[i].Name] = value(&s.src.Fields[i], e, i)
+	}
+	for _, c := range s.columns {
+		values[c.name] = c.row.Eval(values)
+	}
+	s.last, s.values = e, values
+	return values
+}
+
+// value returns a field of a row as expressions see it.
+func value(f *schema.Field, e Event, at int) any {
+	c := &e.Batch.Cols[at]
+	switch {
+	case !c.Present(e.Row):
+		return nil
+	case f.Type == schema.Bool:
+		return c.Ints[e.Row] == 1
+	case f.Type == schema.Enum:
+		return f.Enum[c.Ints[e.Row]]
+	case f.Type == schema.String:
+		return string(c.BytesAt(e.Row))
+	case f.Type == schema.JSON:
+		return slices.Clone(c.BytesAt(e.Row))
+	default:
+		return c.Ints[e.Row]
+	}
+}
+
+// datum returns a value as operators see it: an enum by its index, a bool as 0 or 1.
+func datum(in *operator.Input, v any) naive.Datum {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return naive.Datum{Int: 1}
+		}
+		return naive.Datum{}
+	case int64:
+		return naive.Datum{Int: v}
+	case string:
+		if in.Type == schema.Enum {
+			return naive.Datum{Int: int64(slices.Index(in.Enum, v))}
+		}
+		return naive.Datum{Bytes: []byte(v)}
+	case []byte:
+		return naive.Datum{Bytes: v}
+	default:
+		return naive.Datum{Null: true}
+	}
+}
+
+// key returns the key of the first kind whose fields are all there.
+func (s *source) key(e Event) (string, bool) {
+	values := s.valuesOf(e)
+kinds:
+	for _, kind := range s.plan.Spec().Entity {
+		var texts []string
+		for _, name := range kind.Fields {
+			if values[name] == nil {
+				continue kinds
+			}
+			f := &s.src.Fields[s.src.Index(name)]
+			texts = append(texts, escape(text(f, values[name])))
+		}
+		return kind.Kind + ":" + strings.Join(texts, ","), true
+	}
+	return "", false
+}
+
+// text writes a value as keys show it.
+func text(f *schema.Field, v any) string {
+	n, ok := v.(int64)
+	if !ok || f.Type != schema.Decimal || f.Scale == 0 {
+		return fmt.Sprint(v)
+	}
+	sign, digits := "", strconv.FormatInt(n, 10)
+	if n < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	digits = strings.Repeat("0", max(0, f.Scale+1-len(digits))) + digits
+	return sign + digits[:len(digits)-f.Scale] + "." + digits[len(digits)-f.Scale:]
+}
+
+// escape writes what may not stand in a key as %XX.
+func escape(s string) string {
+	var sb strings.Builder
+	for _, c := range []byte(s) {
+		if c <= 0x20 || c == '%' || c == ',' || c == 0x7f {
+			fmt.Fprintf(&sb, "%%%02X", c)
+		} else {
+			sb.WriteByte(c)
+		}
+	}
+	return sb.String()
+}
