@@ -58,7 +58,7 @@ func TestRowsAreIndependentOfOrder(t *testing.T) {
 	src := wide()
 	long := column.NewBatch(src, 0, true)
 	shared := compile(t, src)
-	const n = 2_000
+	const n = 800
 	for seed := range uint64(n) {
 		shared.Append(long, &record.Record{Offset: int64(seed), Value: newGenerator(seed).document()})
 	}

@@ -148,7 +148,7 @@ func checkArchive(t testing.TB, value []byte, name string, c *column.Column, wan
 func TestRandomDocumentsEqualTwin(t *testing.T) {
 	s := newSubject(t, wide())
 	reasons := map[decode.Reason]int{}
-	for seed := range uint64(6_000) {
+	for seed := range uint64(2_500) {
 		reasons[s.check(t, newGenerator(seed).document())]++
 	}
 	// The generator must reach what it is there for.
