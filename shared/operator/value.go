@@ -5,16 +5,16 @@ type ValueKind uint8
 
 // The kinds of values.
 const (
-	Null ValueKind = iota
-	Int            // Hi, Lo: a signed 128-bit integer
-	Dec            // Hi, Lo, Scale: that integer × 10^-Scale
-	Float          // F
-	Bool           // Lo is 0 or 1
-	Str            // S
-	Raw            // S is a JSON value
-	Millis         // Lo: ms since 1970
-	List           // Items
-	Struct         // Items, with Names
+	Null   ValueKind = iota
+	Int              // Hi, Lo: a signed 128-bit integer
+	Dec              // Hi, Lo, Scale: that integer × 10^-Scale
+	Float            // F
+	Bool             // Lo is 0 or 1
+	Str              // S
+	Raw              // S is a JSON value
+	Millis           // Lo: ms since 1970
+	List             // Items
+	Struct           // Items, with Names
 )
 
 // Value is what a feature answers. The zero Value is null. JSON form (AppendJSON): Int and Millis are numbers, Dec is

@@ -1,0 +1,100 @@
+package arena
+
+import (
+	"bytes"
+	"hash/maphash"
+	"math"
+
+	"github.com/tidemark-io/tidemark/shared/invariant"
+)
+
+// minTable is the smallest hash table; a power of two, as all are.
+const minTable = 16
+
+// Keys interns byte strings: equal ones have equal numbers, counted from 0 in the order of their first appearance. The
+// hash is a random one, but nothing that leaves the package depends on it.
+type Keys struct {
+	seed   maphash.Seed
+	table  []uint32 // number + 1, 0 = free; linear probing, at most half full
+	hashes []uint64 // by number
+	ends   []int    // by number: where its bytes end
+	bytes  []byte
+}
+
+// NewKeys returns an empty set of keys.
+func NewKeys() Keys { return Keys{seed: maphash.MakeSeed(), table: make([]uint32, minTable)} }
+
+// Len returns the number of keys.
+func (k *Keys) Len() int { return len(k.ends) }
+
+// Bytes returns a key; it is valid until Reset.
+func (k *Keys) Bytes(id uint64) []byte {
+	from := 0
+	if id > 0 {
+		from = k.ends[id-1]
+	}
+	return k.bytes[from:k.ends[id]]
+}
+
+// ID returns the number of key, a new one if it was not seen since Reset.
+func (k *Keys) ID(key []byte) uint64 {
+	hash := maphash.Bytes(k.seed, key)
+	mask := uint64(len(k.table) - 1)
+	for at := hash & mask; ; at = (at + 1) & mask {
+		entry := k.table[at]
+		if entry == 0 {
+			return k.add(key, hash, at)
+		}
+		if id := uint64(entry - 1); k.hashes[id] == hash && bytes.Equal(k.Bytes(id), key) {
+			return id
+		}
+	}
+}
+
+func (k *Keys) add(key []byte, hash, at uint64) uint64 {
+	id := len(k.ends)
+	// The arguments of invariant.Check would be boxed for every new key: the branch stands here.
+	if id >= math.MaxUint32 {
+		invariant.Fail("interning more than %d keys", id)
+	}
+	k.bytes = append(k.bytes, key...)
+	k.ends = append(k.ends, len(k.bytes))
+	k.hashes = append(k.hashes, hash)
+	k.table[at] = uint32(id) + 1
+	if 2*len(k.ends) > len(k.table) {
+		k.rehash()
+	}
+	return uint64(id)
+}
+
+// rehash doubles the table, in the memory of an earlier one if there is.
+func (k *Keys) rehash() {
+	n := 2 * len(k.table)
+	clear(k.table)
+	if n <= cap(k.table) {
+		k.table = k.table[:n]
+	} else {
+		k.table = make([]uint32, n)
+	}
+	mask := uint64(n - 1)
+	for id, hash := range k.hashes {
+		at := hash & mask
+		for k.table[at] != 0 {
+			at = (at + 1) & mask
+		}
+		k.table[at] = uint32(id) + 1
+	}
+}
+
+// Reset forgets all keys and keeps the memory. The table becomes small again, so that the next Reset costs as much as
+// what was used until then, not as the most that ever was. What lies behind it is zero.
+func (k *Keys) Reset() {
+	clear(k.table)
+	k.table = k.table[:minTable]
+	k.hashes, k.ends, k.bytes = k.hashes[:0], k.ends[:0], k.bytes[:0]
+}
+
+// Size returns the memory in use, roughly.
+func (k *Keys) Size() int64 {
+	return int64(len(k.table))*4 + int64(len(k.ends))*16 + int64(len(k.bytes))
+}

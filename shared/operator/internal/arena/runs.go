@@ -1,0 +1,128 @@
+package arena
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/tidemark-io/tidemark/shared/invariant"
+)
+
+// maxClass bounds a run: 2^maxClass entries, and as many entries in all.
+const maxClass = 31
+
+// run is where the entries of one slot lie: n of them, from entry off on, in room for 2^class. Twelve bytes, because
+// most slots of most states are empty.
+type run struct {
+	off   uint32
+	n     uint32
+	class int8 // −1 = no room yet
+}
+
+// Runs holds a run of entries of Stride words per slot, in one slice. A run that outgrows its room moves to one of twice
+// the size, and the old room is given to the next run of that size.
+type Runs struct {
+	stride int
+	words  []uint64
+	runs   []run
+	free   [maxClass + 1][]uint32
+}
+
+// NewRuns returns runs of entries of stride words, for no slots yet.
+func NewRuns(stride int) Runs { return Runs{stride: stride} }
+
+// Grow makes sure that slots 0 to n-1 exist.
+func (a *Runs) Grow(n int) {
+	have := len(a.runs)
+	if n <= have {
+		return
+	}
+	a.runs = slices.Grow(a.runs, n-have)[:n]
+	for i := have; i < n; i++ {
+		a.runs[i] = run{class: -1}
+	}
+}
+
+// Reset forgets all slots and keeps the memory.
+func (a *Runs) Reset() {
+	a.words, a.runs = a.words[:0], a.runs[:0]
+	for i := range a.free {
+		a.free[i] = a.free[i][:0]
+	}
+}
+
+// Bytes returns the memory in use, roughly.
+func (a *Runs) Bytes() int64 { return int64(len(a.words))*8 + int64(len(a.runs))*12 }
+
+// Len returns the number of entries of slot.
+func (a *Runs) Len(slot int32) int { return int(a.runs[slot].n) }
+
+// Last returns the latest entry of slot, nil if it has none. It is valid until an entry is pushed in any slot.
+func (a *Runs) Last(slot int32) []uint64 {
+	r := &a.runs[slot]
+	if r.n == 0 {
+		return nil
+	}
+	at := (int(r.off) + int(r.n) - 1) * a.stride
+	return a.words[at : at+a.stride : at+a.stride]
+}
+
+// All returns the words of all entries of slot, in order; valid until an entry is pushed in any slot.
+func (a *Runs) All(slot int32) []uint64 {
+	r := &a.runs[slot]
+	at, n := int(r.off)*a.stride, int(r.n)*a.stride
+	return a.words[at : at+n : at+n]
+}
+
+// Room returns how many entries slot can take before it must move.
+func (a *Runs) Room(slot int32) int {
+	r := &a.runs[slot]
+	if r.class < 0 {
+		return 0
+	}
+	return 1<<r.class - int(r.n)
+}
+
+// Push adds an entry of zeros to slot, which must have room, and returns it.
+func (a *Runs) Push(slot int32) []uint64 {
+	r := &a.runs[slot]
+	r.n++
+	w := a.Last(slot)
+	clear(w)
+	return w
+}
+
+// Cut keeps the first n entries of slot.
+func (a *Runs) Cut(slot int32, n int) { a.runs[slot].n = uint32(n) }
+
+// Reserve makes room for n more entries of slot.
+func (a *Runs) Reserve(slot int32, n int) {
+	r := &a.runs[slot]
+	if n <= a.Room(slot) {
+		return
+	}
+	class := bits.Len(uint(int(r.n) + n - 1))
+	off := a.take(class)
+	from, to := int(r.off)*a.stride, int(off)*a.stride
+	copy(a.words[to:], a.words[from:from+int(r.n)*a.stride])
+	if r.class >= 0 {
+		a.free[r.class] = append(a.free[r.class], r.off)
+	}
+	r.off, r.class = off, int8(class)
+}
+
+// take returns room for 2^class entries.
+func (a *Runs) take(class int) uint32 {
+	off := len(a.words) / a.stride
+	// The arguments of invariant.Check would be boxed each time: the branch stands here.
+	if class > maxClass || off+1<<class > math.MaxUint32 {
+		invariant.Fail("taking room for 2^%d entries in an arena of %d", class, off)
+	}
+	if free := a.free[class]; len(free) > 0 {
+		a.free[class] = free[:len(free)-1]
+		return free[len(free)-1]
+	}
+	n := a.stride << class
+	a.words = slices.Grow(a.words, n)[:len(a.words)+n]
+	return uint32(off)
+}

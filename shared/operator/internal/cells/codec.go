@@ -1,0 +1,166 @@
+package cells
+
+import (
+	"math"
+	"math/bits"
+
+	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
+	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/shared/window"
+)
+
+// AppendState appends the canonical form of slot of cells without keys; no bytes if it has none.
+func (c *Cells) AppendState(dst []byte, slot int32, newest int64) []byte {
+	return c.AppendGroup(dst, c.settle(slot, newest, false))
+}
+
+// AppendGroup appends settled entries of one key:
+//
+//	group  = tiers (bucket aggregate)^n …        tiers: bitmap of the tiers that have cells
+//	         for each of them, in order: n, then n cells; of the tier of all time: its one aggregate
+//	bucket = its number, of the second and later ones the difference to the one before, less 1
+func (c *Cells) AppendGroup(dst []byte, entries []uint64) []byte {
+	if len(entries) == 0 {
+		return dst
+	}
+	var tiers uint64
+	for at := 0; at < len(entries); at += c.stride {
+		tiers |= 1 << (entries[at] >> bucketBits)
+	}
+	dst = wire.AppendUvarint(dst, tiers)
+	for len(entries) > 0 {
+		n := c.sameTier(entries)
+		dst = c.appendTier(dst, entries[:n])
+		entries = entries[n:]
+	}
+	return dst
+}
+
+// sameTier returns how many words at the beginning of entries are of one tier.
+func (c *Cells) sameTier(entries []uint64) int {
+	n := c.stride
+	for n < len(entries) && entries[n]>>bucketBits == entries[0]>>bucketBits {
+		n += c.stride
+	}
+	return n
+}
+
+func (c *Cells) appendTier(dst []byte, entries []uint64) []byte {
+	if c.tiers[entries[0]>>bucketBits].Hop == 0 {
+		return c.agg.Append(dst, entries[c.ident:c.stride], 0)
+	}
+	dst = wire.AppendUvarint(dst, uint64(len(entries)/c.stride))
+	next := entries[0] &^ (1<<bucketBits - 1)
+	for at := 0; at < len(entries); at += c.stride {
+		code := entries[at]
+		dst = wire.AppendUvarint(dst, code-next)
+		dst = c.agg.Append(dst, entries[at+c.ident:at+c.stride], c.start(code))
+		next = code + 1
+	}
+	return dst
+}
+
+// Merge adds a canonical state without keys to slot. It returns false if the bytes are none.
+func (c *Cells) Merge(slot int32, state []byte, newest int64) bool {
+	if len(state) == 0 {
+		return true
+	}
+	r := wire.Reader{B: state}
+	c.BeginMerge()
+	c.MergeGroup(&r, slot, 0, newest)
+	return r.Done() && c.EndMerge(newest)
+}
+
+// BeginMerge begins the merge of a state that is made of groups.
+func (c *Cells) BeginMerge() { c.span = spans{} }
+
+// MergeGroup reads a group and adds its cells to slot; the reader fails on what AppendGroup does not write.
+func (c *Cells) MergeGroup(r *wire.Reader, slot int32, key uint64, newest int64) {
+	tiers := r.Uvarint(1<<len(c.tiers) - 1)
+	if tiers == 0 {
+		r.Fail()
+	}
+	for ; tiers != 0 && !r.Bad; tiers &= tiers - 1 {
+		c.mergeTier(r, slot, key, bits.TrailingZeros64(tiers), newest)
+	}
+}
+
+func (c *Cells) mergeTier(r *wire.Reader, slot int32, key uint64, tier int, newest int64) {
+	hop, n, maxBucket := c.tiers[tier].Hop, uint64(1), uint64(0)
+	if hop != 0 {
+		// A cell takes two bytes at least: what claims more cells than that is not believed.
+		n, maxBucket = r.Uvarint(uint64(len(r.B)/2)), uint64(schema.MaxTime/hop)
+		if n == 0 {
+			r.Fail()
+			return
+		}
+	}
+	c.reserve(slot, int(n), newest)
+	var bucket uint64
+	for i := range n {
+		if hop != 0 {
+			if i > 0 {
+				bucket++
+			}
+			if bucket > maxBucket {
+				r.Fail()
+				return
+			}
+			bucket += r.Uvarint(maxBucket - bucket)
+		}
+		code := uint64(tier)<<bucketBits | bucket
+		w := c.push(slot, code, key)
+		c.agg.Read(r, w, c.start(code), hop, newest)
+		if r.Bad || c.agg.Empty(w) {
+			r.Fail()
+			return
+		}
+		c.span.add(tier, int64(bucket))
+	}
+}
+
+// EndMerge tells whether there was a newest event time, not after newest, at which the cells read belong to the tiers
+// that they were read from. (Not the merged newest: a state is re-tiered only when it is written again.)
+func (c *Cells) EndMerge(newest int64) bool { return c.span.fit(c.tiers, newest) }
+
+// spans holds the first and the last bucket read of each tier. What holds for these holds for those between.
+type spans struct {
+	seen        [window.MaxTiers]bool
+	first, last [window.MaxTiers]int64
+}
+
+func (s *spans) add(tier int, bucket int64) {
+	if !s.seen[tier] {
+		s.seen[tier], s.first[tier], s.last[tier] = true, bucket, bucket
+		return
+	}
+	s.first[tier], s.last[tier] = min(s.first[tier], bucket), max(s.last[tier], bucket)
+}
+
+// fit looks for a time in [low, high]: from the latest start on, after every finer tier has lost the last bucket of each
+// tier, before a tier loses its own first one.
+func (s *spans) fit(tiers window.Tiers, newest int64) bool {
+	low, high := int64(0), newest
+	for i, t := range tiers {
+		if !s.seen[i] {
+			continue
+		}
+		start := tiers.Start(i, s.last[i])
+		low = max(low, start)
+		for _, finer := range tiers[:i] {
+			low = max(low, lostAt(finer, start/finer.Hop))
+		}
+		if t.Hop != 0 {
+			high = min(high, lostAt(t, s.first[i])-1)
+		}
+	}
+	return low <= high
+}
+
+// lostAt returns the first newest event time at which the tier does not reach the bucket any more.
+func lostAt(t window.Tier, bucket int64) int64 {
+	if t.Reach > (math.MaxInt64/t.Hop)-bucket {
+		return math.MaxInt64
+	}
+	return (bucket + t.Reach) * t.Hop
+}

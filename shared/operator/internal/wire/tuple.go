@@ -1,0 +1,198 @@
+package wire
+
+import (
+	"bytes"
+	"math/bits"
+
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/schema"
+)
+
+// The first bytes of members. An integer of n bytes begins with tagZero+n, or tagZero−n if it is negative.
+const (
+	tagNull  = 0x00
+	tagBytes = 0x01
+	tagZero  = 0x80
+
+	escape    = 0x00 // what follows in a string: escaped = it was a zero byte, endBytes = the string ends
+	escaped   = 0xff
+	endBytes  = 0x01
+	maxIntLen = 8
+)
+
+// Member is the type of one member of a tuple: bytes, or integers from Low to High.
+type Member struct {
+	Bytes     bool
+	Low, High int64
+}
+
+// MemberOf returns the member that holds values of a field; of the field only type and enum count.
+func MemberOf(f *schema.Field) Member {
+	if f.Type.IsBytes() {
+		return Member{Bytes: true}
+	}
+	low, high := column.Range(f)
+	return Member{Low: low, High: high}
+}
+
+// Tuple is the types of a tuple.
+type Tuple []Member
+
+// Append appends row of the columns, which are in the order of the tuple. A missing value is a null.
+func (t Tuple) Append(dst []byte, cols []*column.Column, row int) []byte {
+	for i, m := range t {
+		switch c := cols[i]; {
+		case !c.Present(row):
+			dst = AppendNull(dst)
+		case m.Bytes:
+			dst = AppendBytes(dst, c.BytesAt(row))
+		default:
+			dst = AppendInt(dst, c.Ints[row])
+		}
+	}
+	return dst
+}
+
+// AppendNull appends a member without a value.
+func AppendNull(dst []byte) []byte { return append(dst, tagNull) }
+
+// AppendInt appends a member that holds v.
+func AppendInt(dst []byte, v int64) []byte {
+	mag, tag := uint64(v), byte(tagZero)
+	n := (bits.Len64(mag) + 7) / 8
+	if v < 0 {
+		mag = -mag
+		n = (bits.Len64(mag) + 7) / 8
+		mag = ^mag
+		tag -= byte(n)
+	} else {
+		tag += byte(n)
+	}
+	dst = append(dst, tag)
+	for shift := 8 * (n - 1); shift >= 0; shift -= 8 {
+		dst = append(dst, byte(mag>>shift))
+	}
+	return dst
+}
+
+// AppendBytes appends a member that holds s.
+func AppendBytes(dst, s []byte) []byte {
+	dst = append(dst, tagBytes)
+	for {
+		i := bytes.IndexByte(s, escape)
+		if i < 0 {
+			dst = append(dst, s...)
+			return append(dst, escape, endBytes)
+		}
+		dst = append(append(dst, s[:i]...), escape, escaped)
+		s = s[i+1:]
+	}
+}
+
+// Tuple reads a tuple of the types t and returns its bytes, which alias the input. With nullable, members may be null,
+// but not all; otherwise none may.
+func (r *Reader) Tuple(t Tuple, nullable bool) []byte {
+	all, nulls := r.B, 0
+	for _, m := range t {
+		if len(r.B) > 0 && r.B[0] == tagNull {
+			nulls++
+			r.B = r.B[1:]
+			continue
+		}
+		if m.Bytes {
+			r.skipBytes()
+			continue
+		}
+		if v := r.Int(); v < m.Low || v > m.High {
+			r.Fail()
+		}
+	}
+	if r.Bad || nulls > 0 && (!nullable || nulls == len(t)) {
+		r.Fail()
+		return nil
+	}
+	n := len(all) - len(r.B)
+	return all[:n:n]
+}
+
+// Null reads a member without a value if one is next, and tells whether it did.
+func (r *Reader) Null() bool {
+	if len(r.B) == 0 || r.B[0] != tagNull {
+		return false
+	}
+	r.B = r.B[1:]
+	return true
+}
+
+// Int reads an integer member.
+func (r *Reader) Int() int64 {
+	if len(r.B) == 0 {
+		r.Fail()
+		return 0
+	}
+	n, negative := int(r.B[0])-tagZero, false
+	if n < 0 {
+		n, negative = -n, true
+	}
+	if n > maxIntLen || len(r.B) < 1+n {
+		r.Fail()
+		return 0
+	}
+	var v uint64
+	for _, b := range r.B[1 : 1+n] {
+		if negative {
+			b = ^b
+		}
+		v = v<<8 | uint64(b)
+	}
+	shortest := (bits.Len64(v)+7)/8 == n
+	if limit := uint64(1) << 63; !shortest || v > limit || (v == limit && !negative) {
+		r.Fail()
+		return 0
+	}
+	r.B = r.B[1+n:]
+	if negative {
+		return -int64(v)
+	}
+	return int64(v)
+}
+
+// Bytes reads a bytes member and returns a copy of what it holds, appended to dst.
+func (r *Reader) Bytes(dst []byte) []byte {
+	raw := r.skipBytes()
+	for {
+		i := bytes.IndexByte(raw, escape)
+		if i < 0 {
+			return append(dst, raw...)
+		}
+		dst = append(dst, raw[:i+1]...)
+		raw = raw[i+2:]
+	}
+}
+
+// skipBytes reads a bytes member and returns what stands between its first byte and its end, still escaped.
+func (r *Reader) skipBytes() []byte {
+	if len(r.B) == 0 || r.B[0] != tagBytes {
+		r.Fail()
+		return nil
+	}
+	b := r.B[1:]
+	for at := 0; ; at += 2 {
+		i := bytes.IndexByte(b[at:], escape)
+		if i < 0 || at+i+1 == len(b) {
+			break
+		}
+		at += i
+		switch b[at+1] {
+		case endBytes:
+			r.B = b[at+2:]
+			return b[:at]
+		case escaped:
+		default:
+			r.Fail()
+			return nil
+		}
+	}
+	r.Fail()
+	return nil
+}

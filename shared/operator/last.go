@@ -1,0 +1,120 @@
+package operator
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/tidemark-io/tidemark/shared/operator/internal/arena"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
+	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/shared/window"
+)
+
+// last keeps the values of the latest event. Every window reaches up to as_of, so one entry serves all: if it is outside
+// of a window, so are all the others. Of nothing it is null.
+var lastKind = Kind{
+	Name: "last", Version: 1,
+	CheckQuery: plainQuery("last"),
+	New: func(cfg Config) (Operator, error) {
+		s := shape{name: "last", values: some}
+		tiers, err := s.check(&cfg)
+		if err == nil {
+			err = checkNames("last", cfg.Inputs)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &lastOperator{tiers: tiers, kept: newKept(slices.Clone(cfg.Inputs))}, nil
+	},
+}
+
+type lastOperator struct {
+	tiers window.Tiers
+	kept  kept
+}
+
+// NewStates implements Operator.
+func (o *lastOperator) NewStates() States {
+	return &lastStates{op: o, Runs: arena.NewRuns(orderWords + 1)}
+}
+
+// lastStates has one entry a slot, or none: the event's place, then the blob of its values.
+type lastStates struct {
+	arena.Runs
+	op    *lastOperator
+	blobs arena.Blobs
+	buf   []byte
+}
+
+// Fold implements States.
+func (s *lastStates) Fold(r *Rows) {
+	for i, row := range r.Row {
+		if !present(r.In, int(row)) {
+			continue
+		}
+		slot := r.Slot[i]
+		w := s.Last(slot)
+		if w != nil && compareRow(w, r, row) >= 0 || s.op.tiers.Of(r.Time[row], r.Newest[slot]) < 0 {
+			continue
+		}
+		if w == nil {
+			s.Reserve(slot, 1)
+			w = s.Push(slot)
+		}
+		putOrder(w, r, row)
+		s.buf = s.op.kept.tuple.Append(s.buf[:0], r.In, int(row))
+		w[orderWords] = s.blobs.Replace(w[orderWords], s.buf)
+	}
+}
+
+// Merge implements States.
+func (s *lastStates) Merge(slot int32, state []byte, newest int64) error {
+	if len(state) == 0 {
+		return nil
+	}
+	r := wire.Reader{B: state}
+	var in [orderWords]uint64
+	readPlace(&r, in[:], r.Uvarint(schema.MaxTime), newest)
+	tuple := r.Tuple(s.op.kept.tuple, true)
+	if !r.Done() {
+		return stateError("last", state)
+	}
+	w := s.Last(slot)
+	if w == nil {
+		s.Reserve(slot, 1)
+		w = s.Push(slot)
+	} else if order := compareOrder(w, in[:]); order > 0 || order == 0 && bytes.Compare(s.blobs.Bytes(w[orderWords]), tuple) <= 0 {
+		return nil
+	}
+	copy(w, in[:])
+	w[orderWords] = s.blobs.Replace(w[orderWords], tuple)
+	return nil
+}
+
+// AppendState implements States: time, source, partition, offset as uvarints, then the tuple of values.
+func (s *lastStates) AppendState(dst []byte, slot int32, newest int64) []byte {
+	w := s.Last(slot)
+	if w == nil || s.op.tiers.Of(int64(w[orderTime]), newest) < 0 {
+		return dst
+	}
+	dst = appendPlace(wire.AppendUvarint(dst, w[orderTime]), w)
+	return append(dst, s.blobs.Bytes(w[orderWords])...)
+}
+
+// Result implements States.
+func (s *lastStates) Result(slot int32, q *Query) Value {
+	w := s.Last(slot)
+	if w == nil || !q.Window.Holds(int64(w[orderTime]), q.AsOf) {
+		return Value{}
+	}
+	return s.op.kept.value(s.blobs.Bytes(w[orderWords]))
+}
+
+// Reset implements States.
+func (s *lastStates) Reset() {
+	s.Runs.Reset()
+	s.blobs.Reset()
+}
+
+// Bytes implements Sizer.
+func (s *lastStates) Bytes() int64 { return s.Runs.Bytes() + s.blobs.Size() }

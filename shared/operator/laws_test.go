@@ -1,0 +1,102 @@
+package operator_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/tidemark-io/tidemark/shared/operator"
+	"github.com/tidemark-io/tidemark/shared/operator/operatortest"
+	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/shared/window"
+)
+
+func win(length int64) window.Window {
+	return window.Window{Length: length, Hop: window.DefaultHop(length)}
+}
+
+// windowSets are the windows of the states on trial: only all time, one window, windows of nesting hops with and without
+// all time, a fine hop that reaches further than a coarse one, hops of one millisecond.
+var windowSets = map[string][]window.Window{
+	"all":    {window.All},
+	"one":    {win(7 * window.Day)},
+	"nested": {win(30 * window.Day), win(window.Hour), win(7 * window.Day), win(window.Day)},
+	"mixed":  {win(window.Hour), window.All, win(7 * window.Day)},
+	"odd":    {{Length: 30 * window.Day, Hop: window.Hour}, {Length: 7 * window.Day, Hop: window.Day}},
+	"tiny":   {{Length: 5, Hop: 1}, {Length: 40, Hop: 4}},
+}
+
+var enum = []string{"red", "green", "blue"}
+
+func value(t schema.Type) operator.Input { return input(operator.RoleValue, t) }
+func key(t schema.Type) operator.Input   { return input(operator.RoleKey, t) }
+
+func input(role operator.Role, t schema.Type) operator.Input {
+	in := operator.Input{Role: role, Type: t, Name: fmt.Sprintf("%s%d", t, role)}
+	switch t {
+	case schema.Decimal:
+		in.Scale = 2
+	case schema.Enum:
+		in.Enum = enum
+	default:
+	}
+	return in
+}
+
+type inputs = []operator.Input
+
+// configs are the inputs on trial, by kind.
+var configs = map[string][]operator.Config{
+	"count": {{}, {Inputs: inputs{value(schema.String)}}, {Inputs: inputs{value(schema.Int32), value(schema.JSON)}}},
+	"sum":   {{Inputs: inputs{value(schema.Int32)}}, {Inputs: inputs{value(schema.Int64)}}, {Inputs: inputs{value(schema.Decimal)}}},
+	"avg":   {{Inputs: inputs{value(schema.Int32)}}, {Inputs: inputs{value(schema.Int64)}}, {Inputs: inputs{value(schema.Decimal)}}},
+	"min":   {{Inputs: inputs{value(schema.Int32)}}, {Inputs: inputs{value(schema.Time)}}},
+	"max":   {{Inputs: inputs{value(schema.Int64)}}, {Inputs: inputs{value(schema.Decimal)}}},
+	"first": {{Inputs: inputs{value(schema.String)}}, {Inputs: inputs{value(schema.Enum), value(schema.JSON), value(schema.Bool)}}},
+	"last":  {{Inputs: inputs{value(schema.Decimal)}}, {Inputs: inputs{value(schema.String), value(schema.Time), value(schema.Enum)}}},
+	"last_n": {
+		{Inputs: inputs{key(schema.String)}, N: 3},
+		{Inputs: inputs{value(schema.Int32), value(schema.Enum)}, N: 2},
+		{Inputs: inputs{value(schema.Int64), value(schema.JSON), key(schema.String), key(schema.Int32)}, N: 5},
+		{Inputs: inputs{value(schema.String), key(schema.Enum)}, N: 1},
+	},
+	"top_k": {
+		{Inputs: inputs{key(schema.Int32)}},
+		{Inputs: inputs{key(schema.String), input(operator.RoleWeight, schema.Int64)}},
+		{Inputs: inputs{key(schema.Enum), key(schema.Bool), input(operator.RoleWeight, schema.Int32)}},
+	},
+}
+
+func TestLaws(t *testing.T) {
+	for _, kind := range operator.Kinds() {
+		for i, cfg := range configs[kind.Name] {
+			for name, ws := range windowSets {
+				t.Run(fmt.Sprintf("%s/%d/%s", kind.Name, i, name), func(t *testing.T) {
+					t.Parallel()
+					cfg.Windows = ws
+					operatortest.Laws(t, kind, cfg, nil)
+				})
+			}
+		}
+	}
+}
+
+// TestEveryKindIsOnTrial fails when a kind is added without configurations above.
+func TestEveryKindIsOnTrial(t *testing.T) {
+	for _, kind := range operator.Kinds() {
+		if len(configs[kind.Name]) == 0 {
+			t.Errorf("kind %s has no configuration in this test", kind.Name)
+		}
+	}
+}
+
+// TestLawsOfManyElements lets states grow past their first room and past their bound.
+func TestLawsOfManyElements(t *testing.T) {
+	for name, cfg := range map[string]operator.Config{
+		"last_n": {Inputs: inputs{key(schema.String)}, N: 20},
+		"top_k":  {Inputs: inputs{key(schema.String), input(operator.RoleWeight, schema.Int32)}},
+	} {
+		kind, _ := operator.Lookup(name)
+		cfg.Windows = windowSets["nested"]
+		operatortest.Laws(t, kind, cfg, operatortest.DistinctGen(60))
+	}
+}

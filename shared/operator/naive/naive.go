@@ -1,0 +1,138 @@
+package naive
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/operator"
+	"github.com/tidemark-io/tidemark/shared/window"
+)
+
+// ErrNoTwin is the error for a kind that is not one of tidemark's own.
+var ErrNoTwin = errors.New("operator has no naive twin")
+
+// Datum is one input of one event: null, an integer (of every type of fixed width), or bytes.
+type Datum struct {
+	Null  bool
+	Int   int64
+	Bytes []byte
+}
+
+// Event is one event of an entity: its place, and what an operator reads of it in the order of Config.Inputs.
+type Event struct {
+	Time      int64
+	Source    int32
+	Partition int32
+	Offset    int64
+	In        []Datum
+}
+
+// Read returns a row of the columns.
+func Read(cols []*column.Column, row int) []Datum {
+	in := make([]Datum, len(cols))
+	for i, c := range cols {
+		switch {
+		case !c.Present(row):
+			in[i] = Datum{Null: true}
+		case c.Type.IsBytes():
+			in[i] = Datum{Bytes: slices.Clone(c.BytesAt(row))}
+		default:
+			in[i] = Datum{Int: c.Ints[row]}
+		}
+	}
+	return in
+}
+
+// twin is a kind's two definitions. Both get the events that count, in order of (time, source, partition, offset).
+type twin struct {
+	state  func(cfg *operator.Config, events []Event, newest int64) []byte
+	result func(cfg *operator.Config, events []Event, q *operator.Query) operator.Value
+}
+
+var twins = map[string]twin{
+	"count":  {countState, countResult},
+	"sum":    {sumState, sumResult},
+	"avg":    {avgState, avgResult},
+	"min":    {minState, minResult},
+	"max":    {maxState, maxResult},
+	"first":  {firstState, firstResult},
+	"last":   {lastState, lastResult},
+	"last_n": {lastNState, lastNResult},
+	"top_k":  {topKState, topKResult},
+}
+
+// State returns the canonical state of the events, in whatever order they come, at newest, which is not before any of
+// them. The configuration must be one that the kind accepts.
+func State(kind string, cfg operator.Config, events []Event, newest int64) ([]byte, error) {
+	t, ok := twins[kind]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", ErrNoTwin, kind)
+	}
+	return t.state(&cfg, counting(&cfg, events), newest), nil
+}
+
+// Result returns the value of the events for a query that the kind accepts.
+func Result(kind string, cfg operator.Config, events []Event, q operator.Query) (operator.Value, error) {
+	t, ok := twins[kind]
+	if !ok {
+		return operator.Value{}, fmt.Errorf("%w: %s", ErrNoTwin, kind)
+	}
+	return t.result(&cfg, within(counting(&cfg, events), q.Window, q.AsOf), &q), nil
+}
+
+// counting returns the events that an operator does not skip, in order: of values one at least must not be null, of keys
+// and weights none may be.
+func counting(cfg *operator.Config, events []Event) []Event {
+	var out []Event
+	for _, e := range events {
+		values, nullValues, skip := 0, 0, false
+		for i, in := range cfg.Inputs {
+			switch in.Role {
+			case operator.RoleValue:
+				values++
+				if e.In[i].Null {
+					nullValues++
+				}
+			case operator.RoleKey, operator.RoleWeight:
+				skip = skip || e.In[i].Null
+			}
+		}
+		if !skip && (values == 0 || nullValues < values) {
+			out = append(out, e)
+		}
+	}
+	slices.SortFunc(out, order)
+	return out
+}
+
+func order(a, b Event) int {
+	return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Source, b.Source),
+		cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+}
+
+// within returns the events that the window at asOf holds.
+func within(events []Event, w window.Window, asOf int64) []Event {
+	var out []Event
+	for _, e := range events {
+		if w.Length == 0 || e.Time/w.Hop > asOf/w.Hop-w.Length/w.Hop {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// with returns the inputs of one role and what an event holds in them.
+func with(cfg *operator.Config, role operator.Role, e *Event) (inputs []operator.Input, data []Datum) {
+	for i, in := range cfg.Inputs {
+		if in.Role == role {
+			inputs = append(inputs, in)
+			if e != nil {
+				data = append(data, e.In[i])
+			}
+		}
+	}
+	return inputs, data
+}

@@ -1,0 +1,82 @@
+package operatortest
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tidemark-io/tidemark/shared/operator"
+	"github.com/tidemark-io/tidemark/shared/operator/naive"
+)
+
+// queries returns what may be asked under cfg: every window, with and without limits and half-lives, as far as the kind
+// takes them.
+func (l *laws) queries() []operator.Query {
+	var out []operator.Query
+	for _, w := range l.cfg.Windows {
+		for _, limit := range []int{0, 1, 3} {
+			for _, halfLife := range []int64{0, w.Hop, 2*w.Hop + 1, w.Length/3 + 1, w.Length} {
+				q := operator.Query{Window: w, Limit: limit, HalfLife: halfLife}
+				if l.kind.CheckQuery(l.cfg, q) == nil {
+					out = append(out, q)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// results compares the values that the fold's slot, a merge of its bytes and the twin give, at newest and later, and
+// wants the state to be the same after it.
+func (l *laws) results() error {
+	queries := l.queries()
+	if len(queries) == 0 {
+		return errors.New("the kind takes no query at all")
+	}
+	for entity, state := range l.whole {
+		newest := max(0, l.world.newest[entity])
+		merged := l.op.NewStates()
+		merged.Grow(1)
+		if err := merged.Merge(0, state, newest); err != nil {
+			return err
+		}
+		events := l.world.events(entity)
+		for _, q := range queries {
+			q.Newest = newest
+			for _, asOf := range []int64{newest, l.later(newest), l.later(l.later(newest))} {
+				q.AsOf = asOf
+				if err := l.sameResult(entity, merged, events, q); err != nil {
+					return fmt.Errorf("asking %+v: %w", q, err)
+				}
+			}
+		}
+		if err := same("the state after results", l.states.AppendState(nil, int32(entity), newest), state); err != nil {
+			return err
+		}
+		if err := same("the merged state after results", merged.AppendState(nil, 0, newest), state); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *laws) sameResult(entity int, merged operator.States, events []naive.Event, q operator.Query) error {
+	got := l.states.Result(int32(entity), &q)
+	text := got.String()
+	if again := merged.Result(0, &q); !again.Equal(got) {
+		return fmt.Errorf("the fold answers %s, its state merged %s", got, again)
+	}
+	if got.String() != text {
+		return errors.New("a value changed after it was returned")
+	}
+	want, err := naive.Result(l.kind.Name, l.cfg, events, q)
+	if errors.Is(err, naive.ErrNoTwin) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !got.Equal(want) {
+		return fmt.Errorf("answer %s, want %s", got, want)
+	}
+	return nil
+}

@@ -1,0 +1,209 @@
+package operator
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/arena"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/cells"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/wide"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
+	"github.com/tidemark-io/tidemark/shared/window"
+)
+
+// scoreName is the member of a result's structs that holds the score.
+const scoreName = "score"
+
+// top_k keeps the sum of weights of every key and bucket, all of them: which keys are on top depends on as_of and on
+// what is still to be merged. Weights are integers, 1 if none is declared; they decay in Result. The result lists the
+// keys whose score is above 0 at as_of, the highest first, equal ones by their bytes; of nothing it is an empty list.
+var topKKind = Kind{
+	Name: "top_k", Version: 1,
+	CheckQuery: func(cfg Config, q Query) error {
+		if err := checkQuery("top_k", &cfg, &q, true, true); err != nil {
+			return err
+		}
+		return checkDecay(&q)
+	},
+	New: func(cfg Config) (Operator, error) {
+		s := shape{name: "top_k", keys: some, weight: span{0, 1}}
+		tiers, err := s.check(&cfg)
+		keys := slices.Clone(inputsOf(cfg.Inputs, RoleKey))
+		if err == nil {
+			err = checkNames("top_k", keys, scoreName)
+		}
+		if err != nil {
+			return nil, err
+		}
+		k := newKept(keys)
+		k.names = append(k.names, scoreName)
+		return &topKOperator{tiers: tiers, keys: k}, nil
+	},
+}
+
+type topKOperator struct {
+	tiers  window.Tiers
+	keys   kept // names has scoreName at its end
+	decays decays
+}
+
+// NewStates implements Operator.
+func (o *topKOperator) NewStates() States {
+	return &topKStates{Cells: cells.New(o.tiers, summed{}, 2, true), op: o, keys: arena.NewKeys()}
+}
+
+type topKStates struct {
+	*cells.Cells
+	op   *topKOperator
+	keys arena.Keys
+
+	buf    []byte
+	groups []group  // scratch of AppendState
+	scores []scored // scratch of Result
+	where  []int32  // scratch of Result, by key number: place in scores + 1; all 0 between calls
+}
+
+// group is the settled entries of one key: words [from, to).
+type group struct {
+	key      uint64
+	from, to int
+}
+
+// scored is a key and its score.
+type scored struct {
+	key   uint64
+	score wide.Score
+}
+
+// Fold implements States.
+func (s *topKStates) Fold(r *Rows) {
+	n := len(s.op.keys.inputs)
+	keys := r.In[:n]
+	var weights *column.Column
+	if len(r.In) > n {
+		weights = r.In[n]
+	}
+	for i, row := range r.Row {
+		weight := int64(1)
+		if weights != nil {
+			weight = weights.Ints[row] // 0 of a null
+		}
+		if weight == 0 || !complete(keys, int(row)) {
+			continue
+		}
+		slot := r.Slot[i]
+		newest := r.Newest[slot]
+		code, ok := s.Code(r.Time[row], newest)
+		if !ok {
+			continue
+		}
+		s.buf = s.op.keys.tuple.Append(s.buf[:0], keys, int(row))
+		w, _ := s.KeyCell(slot, code, s.keys.ID(s.buf), newest)
+		addTo(w, weight)
+	}
+}
+
+// AppendState implements States: the number of keys as uvarint, then each in order of its bytes: the tuple, the group of
+// its cells.
+func (s *topKStates) AppendState(dst []byte, slot int32, newest int64) []byte {
+	entries := s.Settled(slot, newest)
+	if len(entries) == 0 {
+		return dst
+	}
+	s.groups = s.groups[:0]
+	for at := 0; at < len(entries); at += s.Stride() {
+		if last := len(s.groups) - 1; last >= 0 && s.groups[last].key == entries[at+1] {
+			s.groups[last].to = at + s.Stride()
+			continue
+		}
+		s.groups = append(s.groups, group{key: entries[at+1], from: at, to: at + s.Stride()})
+	}
+	slices.SortFunc(s.groups, func(a, b group) int { return bytes.Compare(s.keys.Bytes(a.key), s.keys.Bytes(b.key)) })
+	dst = wire.AppendUvarint(dst, uint64(len(s.groups)))
+	for _, g := range s.groups {
+		dst = append(dst, s.keys.Bytes(g.key)...)
+		dst = s.AppendGroup(dst, entries[g.from:g.to])
+	}
+	return dst
+}
+
+// Merge implements States.
+func (s *topKStates) Merge(slot int32, state []byte, newest int64) error {
+	if len(state) == 0 {
+		return nil
+	}
+	r := wire.Reader{B: state}
+	s.BeginMerge()
+	n := r.Uvarint(uint64(len(state)))
+	var before []byte
+	for i := uint64(0); i < n && !r.Bad; i++ {
+		key := r.Tuple(s.op.keys.tuple, false)
+		if r.Bad || i > 0 && bytes.Compare(before, key) >= 0 {
+			r.Fail()
+			break
+		}
+		s.MergeGroup(&r, slot, s.keys.ID(key), newest)
+		before = key
+	}
+	if n == 0 || !r.Done() || !s.EndMerge(newest) {
+		return stateError("top_k", state)
+	}
+	return nil
+}
+
+// Result implements States.
+func (s *topKStates) Result(slot int32, q *Query) Value {
+	s.score(slot, q)
+	top := slices.DeleteFunc(s.scores, func(x scored) bool { return !x.score.Positive() })
+	slices.SortFunc(top, func(a, b scored) int {
+		return cmp.Or(b.score.Cmp(a.score), bytes.Compare(s.keys.Bytes(a.key), s.keys.Bytes(b.key)))
+	})
+	if q.Limit > 0 {
+		top = top[:min(q.Limit, len(top))]
+	}
+	items := make([]Value, len(top))
+	for i, x := range top {
+		members := append(s.op.keys.members(s.keys.Bytes(x.key)), OfFloat(x.score.Float()))
+		items[i] = Value{Kind: Struct, Items: members, Names: s.op.keys.names}
+	}
+	return OfList(items)
+}
+
+// score fills scores with the keys of slot that the query's window holds.
+func (s *topKStates) score(slot int32, q *Query) {
+	factors := s.op.decays.of(q)
+	s.scores = s.scores[:0]
+	if n := s.keys.Len(); n > len(s.where) {
+		s.where = append(s.where, make([]int32, n-len(s.where))...)
+	}
+	all := s.All(slot)
+	for at := 0; at < len(all); at += s.Stride() {
+		code, key := all[at], all[at+1]
+		if !s.Held(code, q.Window, q.AsOf) {
+			continue
+		}
+		factor := wide.One
+		if factors != nil {
+			factor = factors.at(s.Age(code, q.Window.Hop, q.AsOf))
+		}
+		if s.where[key] == 0 {
+			s.scores = append(s.scores, scored{key: key})
+			s.where[key] = int32(len(s.scores))
+		}
+		s.scores[s.where[key]-1].score.AddMul(wideAt(all[at+2:]), factor)
+	}
+	for _, x := range s.scores {
+		s.where[x.key] = 0
+	}
+}
+
+// Reset implements States.
+func (s *topKStates) Reset() {
+	s.Cells.Reset()
+	s.keys.Reset()
+}
+
+// Bytes implements Sizer.
+func (s *topKStates) Bytes() int64 { return s.Cells.Bytes() + s.keys.Size() }
