@@ -111,14 +111,21 @@ func (r *reader) load(b *column.Batch, n int) {
 	}
 }
 
-// selectRows applies every filter to the chosen rows.
+// evaluateFilters evaluates every filter that is an expression on the loaded rows.
+func (r *reader) evaluateFilters() {
+	for i := range r.filters {
+		if f := &r.filters[i]; f.evaluator != nil {
+			f.evaluator.Eval(&r.wide, &f.out)
+		}
+	}
+}
+
+// selectRows applies every filter, as evaluated, to the chosen rows.
 func (r *reader) selectRows(c *chosen) {
 	for i := range r.filters {
 		f := &r.filters[i]
 		passed := &f.out
-		if f.evaluator != nil {
-			f.evaluator.Eval(&r.wide, &f.out)
-		} else {
+		if f.evaluator == nil {
 			passed = &r.wide.Cols[r.binding.bare[i]]
 		}
 		f.row, f.slot = f.row[:0], f.slot[:0]
@@ -149,6 +156,12 @@ func (r *reader) errors() int64 {
 // foldStates folds the chosen rows, which lie below to, into every state that reads the source.
 func (f *Fold) foldStates(r *reader, b *column.Batch, to int) {
 	r.load(b, to)
+	r.evaluateFilters()
+	f.foldLoaded(r, b)
+}
+
+// foldLoaded folds the chosen rows of a batch that the reader has loaded and evaluated.
+func (f *Fold) foldLoaded(r *reader, b *column.Batch) {
 	r.selectRows(&f.chosen)
 	for i := range r.binding.states {
 		bound := &r.binding.states[i]

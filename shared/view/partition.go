@@ -1,0 +1,150 @@
+package view
+
+import (
+	"math/bits"
+
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/invariant"
+	"github.com/tidemark-io/tidemark/shared/schema"
+)
+
+// MaxShards bounds the shards of a Splitter: they are made of whole hash ranges (lane.MaxLanes).
+const MaxShards = 256
+
+// Splitter reads batches for many folds of one plan, each of which holds the entities of one shard: a stretch of hashes,
+// by their topmost bits, as lanes are. Keys are built and hashed, columns computed and filters evaluated once a batch,
+// whatever the number of shards; each fold then takes the rows of its own entities. Not safe for concurrent use: keep one
+// for each goroutine. The folds may be shared by several as long as one at a time adds to each.
+type Splitter struct {
+	plan    *Plan
+	shift   int
+	readers []*reader
+
+	// Of the batch at hand:
+	batch  *column.Batch
+	reader *reader
+	to     int
+	loaded bool
+	keyed  keyed
+	shards [][]int32 // indices into keyed, by shard
+}
+
+// keyed are the rows of a batch that belong to an entity.
+type keyed struct {
+	row  []int32
+	hash []uint64
+	keys []byte // the rows' keys, one after the other
+	end  []int  // where each ends
+}
+
+func (k *keyed) key(i int) []byte {
+	begin := 0
+	if i > 0 {
+		begin = k.end[i-1]
+	}
+	return k.keys[begin:k.end[i]:k.end[i]]
+}
+
+// NewSplitter returns a splitter into a number of shards, a power of two up to MaxShards.
+func (p *Plan) NewSplitter(shards int) *Splitter {
+	invariant.Check(shards > 0 && shards <= MaxShards && shards&(shards-1) == 0, "splitting into %d shards", shards)
+	return &Splitter{plan: p, shift: 64 - bits.TrailingZeros(uint(shards)), shards: make([][]int32, shards)}
+}
+
+// Split makes the accepted rows [from,to) of a batch that belong to an entity the ones at hand, and returns how many
+// these are. The batch must stay as it is while they are in use. Its source must be one that Plan.Reads accepts.
+func (s *Splitter) Split(b *column.Batch, from, to int) (rows int) {
+	invariant.Check(0 <= from && from <= to && to <= b.N, "splitting rows [%d,%d) of %d", from, to, b.N)
+	s.batch, s.to, s.loaded = b, to, false
+	s.reader = s.readerOf(b.Source)
+	s.reader.openKeys(b)
+	k := &s.keyed
+	k.row, k.hash, k.keys, k.end = k.row[:0], k.hash[:0], k.keys[:0], k.end[:0]
+	for i := range s.shards {
+		s.shards[i] = s.shards[i][:0]
+	}
+	for i := from; i < to; i++ {
+		if b.Reject[i] != 0 {
+			continue
+		}
+		begin := len(k.keys)
+		keys, ok := s.reader.appendKey(k.keys, i)
+		if !ok {
+			continue
+		}
+		hash := Hash(keys[begin:])
+		shard := hash >> s.shift
+		s.shards[shard] = append(s.shards[shard], int32(len(k.row)))
+		k.keys = keys
+		k.row, k.hash, k.end = append(k.row, int32(i)), append(k.hash, hash), append(k.end, len(keys))
+	}
+	return len(k.row)
+}
+
+func (s *Splitter) readerOf(src *schema.Source) *reader {
+	for _, r := range s.readers {
+		if r.src == src {
+			return r
+		}
+	}
+	b, err := s.plan.bind(src)
+	if err != nil {
+		invariant.Fail("splitting a source that the view does not read so: %v", err)
+	}
+	r := newReader(s.plan, b, src)
+	s.readers = append(s.readers, r)
+	return r
+}
+
+// Len returns how many rows at hand belong to a shard.
+func (s *Splitter) Len(shard int) int { return len(s.shards[shard]) }
+
+// AddTo folds the rows at hand that belong to a shard into a fold, as Fold.Add would, and returns them with their slots;
+// both are valid until the fold is used again. No rows of the shard may be added twice.
+func (s *Splitter) AddTo(f *Fold, shard int) (rows, slots []int32) {
+	invariant.Check(f.plan == s.plan, "adding rows of one plan to a fold of another")
+	c := &f.chosen
+	c.row, c.slot = c.row[:0], c.slot[:0]
+	for _, i := range s.shards[shard] {
+		c.row, c.slot = append(c.row, s.keyed.row[i]), append(c.slot, f.findOrAdd(s.keyed.hash[i], s.keyed.key(int(i))))
+	}
+	f.account(s.reader.binding.rank, s.batch)
+	if len(c.row) == 0 {
+		return nil, nil
+	}
+	if !s.loaded {
+		s.reader.load(s.batch, s.to)
+		s.reader.evaluateFilters()
+		s.loaded = true
+	}
+	f.grow()
+	f.foldLoaded(s.reader, s.batch)
+	return c.row, c.slot
+}
+
+// Each calls yield with every row at hand, in order, its entity's hash and its key, which is valid during the call only.
+func (s *Splitter) Each(yield func(row int, hash uint64, key []byte)) {
+	for i, row := range s.keyed.row {
+		yield(int(row), s.keyed.hash[i], s.keyed.key(i))
+	}
+}
+
+// Errors returns how many values were null so far because their expression overflowed or divided by zero, once for each
+// distinct expression of a row.
+func (s *Splitter) Errors() int64 {
+	var n int64
+	for _, r := range s.readers {
+		n += r.errors()
+	}
+	return n
+}
+
+// Uses returns the indices of the fields of a source that the plan reads: a batch whose other columns are empty folds the
+// same. The error, of class ErrSpec, is that of Reads.
+func (p *Plan) Uses(src *schema.Source) ([]int, error) {
+	b, err := p.bind(src)
+	if err != nil {
+		return nil, err
+	}
+	return b.fields, nil
+}

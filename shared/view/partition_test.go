@@ -1,0 +1,78 @@
+package view_test
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/shared/view"
+	"github.com/tidemark-io/tidemark/shared/view/viewtest"
+)
+
+// bare returns the batch without the columns that the plan does not use, as a reader of columns gives it.
+func bare(t *rapid.T, p *view.Plan, b *column.Batch) *column.Batch {
+	fields, err := p.Uses(b.Source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := *b
+	c.Cols = make([]column.Column, len(b.Cols))
+	for _, i := range fields {
+		c.Cols[i] = b.Cols[i]
+	}
+	return &c
+}
+
+// TestSplitterIsAFold shows that folds of shards together hold what one fold of all rows holds, whatever the ranges, and
+// with the columns that the plan uses alone.
+func TestSplitterIsAFold(t *testing.T) {
+	p := compile(t, viewtest.Spec())
+	rapid.Check(t, func(t *rapid.T) {
+		r := genRand(t)
+		batches := small.Batches(r, p.Spec().Sources)
+		one := whole(p, batches)
+		shards := 1 << rapid.IntRange(0, 8).Draw(t, "shards")
+		s := p.NewSplitter(shards)
+		folds := make([]*view.Fold, shards)
+		for i := range folds {
+			folds[i] = p.NewFold()
+		}
+		for _, b := range batches {
+			b, from := bare(t, p, b), 0
+			for _, to := range viewtest.Split(r, b.N, 60) {
+				splitInto(t, s, folds, b, from, to)
+				from = to
+			}
+		}
+		got := map[string]string{}
+		for shard, f := range folds {
+			for key, body := range bodies(f) {
+				if lane.Of(view.Hash([]byte(key)), shards) != shard {
+					t.Fatalf("%s in shard %d of %d", key, shard, shards)
+				}
+				got[key] = body
+			}
+		}
+		sameBodies(t, "in shards", got, bodies(one))
+	})
+}
+
+func splitInto(t *rapid.T, s *view.Splitter, folds []*view.Fold, b *column.Batch, from, to int) {
+	n, seen, added := s.Split(b, from, to), 0, 0
+	s.Each(func(row int, hash uint64, key []byte) {
+		if seen++; row < from || row >= to || hash != view.Hash(key) {
+			t.Fatalf("row %d of [%d,%d), key %s", row, from, to, key)
+		}
+	})
+	for shard, f := range folds {
+		rows, slots := s.AddTo(f, shard)
+		if added += len(rows); len(rows) != len(slots) || len(rows) != s.Len(shard) {
+			t.Fatalf("%d rows with %d slots, want %d", len(rows), len(slots), s.Len(shard))
+		}
+	}
+	if seen != n || added != n {
+		t.Fatalf("%d rows split, %d yielded, %d added", n, seen, added)
+	}
+}
