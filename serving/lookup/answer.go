@@ -106,3 +106,6 @@ func claimOf(marks lane.Marks) claim {
 	}
 	return c
 }
+
+// Claims tells why a lane with these marks cannot claim what it holds of the log; empty if it can.
+func Claims(marks lane.Marks) string { return claimOf(marks).degraded }

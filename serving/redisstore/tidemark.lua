@@ -14,7 +14,7 @@ local function count(s)
   if #s > 16 or not string.find(s, '^%d+$') then return nil end
   if #s > 1 and string.byte(s, 1) == 48 then return nil end
   local n = tonumber(s)
-  if n > MAX then return nil end
+  
   return n
 end
 

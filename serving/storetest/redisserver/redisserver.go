@@ -32,6 +32,7 @@ const stopTimeout = 5 * time.Second
 type Server struct {
 	Addr string // host:port
 	args []string
+	dir  string
 	cmd  *exec.Cmd
 }
 
@@ -39,10 +40,10 @@ type Server struct {
 // test is skipped, or fails if the environment's TIDEMARK_REQUIRE has redis.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	program := find(t)
+	program, dir := find(t), t.TempDir()
 	var err error
 	for range startTries {
-		s := &Server{Addr: freeAddr(t), args: append([]string{program}, args...)}
+		s := &Server{Addr: freeAddr(t), args: append([]string{program}, args...), dir: dir}
 		if err = s.start(); err == nil {
 			t.Cleanup(s.Kill)
 			return s
@@ -83,7 +84,7 @@ func (s *Server) start() error {
 	if err != nil {
 		return err
 	}
-	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", os.TempDir()}, s.args[1:]...)
+	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.dir}, s.args[1:]...)
 	s.cmd = exec.Command(s.args[0], args...)
 	s.cmd.SysProcAttr = dieWithParent()
 	out, err := s.cmd.StdoutPipe()
@@ -138,4 +139,3 @@ func (s *Server) Restart(t testing.TB) {
 		t.Fatalf("starting redis-server again at %s: %v", s.Addr, err)
 	}
 }
-
