@@ -3,7 +3,7 @@
 // CEL parses and type-checks an expression over the fields of one source; what runs is this package's own columnar
 // evaluator, which knows a stated subset (see Supported) and works on whole columns: a tree of kernels, each of which
 // reads the vectors of its operands and fills one of its own, 1,024 rows at a time. In steady state it does not
-// allocate.
+// allocate. Row runs an expression with cel-go itself, one row at a time: slow, and what the other is judged by.
 //
 // # Values
 //

@@ -47,8 +47,11 @@ var plain = strings.NewReplacer(
 )
 
 func friendly(message string) string {
+	message, _, _ = strings.Cut(message, " expecting {") // a list of CEL's tokens
 	out := plain.Replace(message)
 	switch {
+	case strings.Contains(message, "'<EOF>'"):
+		out += " (the expression ends too early)"
 	case strings.Contains(message, "double"):
 		out += " (numbers are integers: a decimal(2) of 2.50 is written 250)"
 	case strings.Contains(message, "found no matching overload") && strings.Contains(message, "null"):

@@ -192,3 +192,32 @@ func TestComputedColumnsAreRead(t *testing.T) {
 		t.Fatalf("got %v", out.Ints)
 	}
 }
+
+func TestRowEvaluatesOneRow(t *testing.T) {
+	values := expr.Values{"a": int64(6), "b": nil, "s": "x", "link.to_id": "y", "kind": "view", "paid": true, "more": []byte("{}")}
+	for _, c := range []struct {
+		text string
+		want any
+	}{
+		{"a", int64(6)},
+		{" b ", nil},
+		{"a * 7", int64(42)},
+		{"a + b", nil},
+		{"a / 0", nil},
+		{"b == null", true},
+		{`paid ? link.to_id : s`, "y"},
+		{`kind in ["view"]`, true},
+		{"more == null", false},
+	} {
+		r, err := expr.NewEnv(clicks()).CompileRow(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Eval(values); got != c.want {
+			t.Errorf("%s: got %v, want %v", c.text, got, c.want)
+		}
+	}
+	if _, err := expr.NewEnv(clicks()).CompileRow("nobody"); !errors.Is(err, expr.ErrExpr) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -50,7 +50,7 @@ func (r *Row) Eval(values Values) any {
 	}
 	out, _, err := r.program.Eval(map[string]any(values))
 	if err != nil {
-		return nil //nolint:nilerr // an expression that errs is null: that is its meaning
+		return nil // an expression that errs is null: that is its meaning
 	}
 	switch v := out.(type) {
 	case types.Bool:
