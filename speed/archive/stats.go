@@ -1,0 +1,51 @@
+package archive
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tidemark-io/tidemark/shared/position"
+)
+
+// Stats are an archiver's counters since its start. Safe for concurrent use.
+type Stats struct {
+	Records  atomic.Int64 // fetched and decoded, those fetched again after a restart included
+	Rejected atomic.Int64 // of them, rejected
+	Blocks   atomic.Int64 // files that end with their block
+	Tails    atomic.Int64 // files that end inside of one
+	Rows     atomic.Int64 // rows in both
+	Buffered atomic.Int64 // bytes of rows held in memory now
+
+	mu         sync.Mutex
+	partitions map[int32]Progress
+}
+
+// Progress is how far one partition is.
+type Progress struct {
+	Partition position.Partition
+	Archived  int64  // first offset that no file holds
+	Position  int64  // first offset that was not fetched
+	End       int64  // the log's end as last seen, -1 if not seen yet
+	Failed    string // why the partition is stopped, empty if it is not
+}
+
+// Partitions returns all partitions' progress, in order.
+func (s *Stats) Partitions() []Progress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Values(s.partitions), func(a, b Progress) int {
+		return cmp.Compare(a.Partition.ID, b.Partition.ID)
+	})
+}
+
+func (s *Stats) progress(p Progress) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.partitions == nil {
+		s.partitions = map[int32]Progress{}
+	}
+	s.partitions[p.Partition.ID] = p
+}
