@@ -1,8 +1,6 @@
 package job
 
 import (
-	"fmt"
-
 	"go.yaml.in/yaml/v3"
 
 	"github.com/tidemark-io/tidemark/shared/view"
