@@ -49,8 +49,8 @@ func Body(plan *view.Plan, events []Event) ([]byte, error) {
 	return o.Body(events)
 }
 
-// Group returns the accepted events of every entity by canonical key, in the order of the batches. The batches must be
-// of the plan's own declarations of its sources.
+// Group returns the accepted events of every entity by canonical key, in the order of the batches. Each batch must be of
+// a declaration that view.Plan.Reads accepts; batches of sources that the view does not read have no entities.
 func (o *Oracle) Group(batches []*column.Batch) map[string][]Event {
 	all := map[string][]Event{}
 	for _, b := range batches {
@@ -65,10 +65,11 @@ func (o *Oracle) Group(batches []*column.Batch) map[string][]Event {
 
 // Key returns the canonical key of the entity that an event belongs to; false if it was rejected or belongs to none.
 func (o *Oracle) Key(e Event) (string, bool) {
-	if e.Batch.Reject[e.Row] != 0 {
+	rank := o.plan.SourceRank(e.Batch.Source.Name)
+	if rank < 0 || e.Batch.Reject[e.Row] != 0 {
 		return "", false
 	}
-	return o.sources[o.plan.SourceRank(e.Batch.Source.Name)].key(e)
+	return o.sources[rank].key(e)
 }
 
 // Body returns the canonical body of the tile that these events, all of one entity and each once, in any order, make.
@@ -77,9 +78,10 @@ func (o *Oracle) Body(events []Event) ([]byte, error) {
 		return nil, ErrNoEvents
 	}
 	body := tile.Body{Events: int64(len(events)), Newest: newest(events), Pos: o.positions(events)}
+	read := o.read(events)
 	for i := range o.plan.States() {
 		st := &o.plan.States()[i]
-		state, err := naive.State(st.Kind.Name, st.Config, o.read(i, events), body.Newest)
+		state, err := naive.State(st.Kind.Name, st.Config, read[i], body.Newest)
 		if err != nil {
 			return nil, fmt.Errorf("computing state %d: %w", i, err)
 		}
@@ -88,29 +90,32 @@ func (o *Oracle) Body(events []Event) ([]byte, error) {
 	return body.Append(nil), nil
 }
 
-// Value returns what a feature answers for these events as of a time, which is not before any of them. A ratio answers
-// from the values of its operands.
-func (o *Oracle) Value(events []Event, feature int, asOf int64) (operator.Value, error) {
-	f := &o.plan.Features()[feature]
-	if f.Spec.Ratio != nil {
-		num, err := o.Value(events, f.Num, asOf)
-		if err != nil {
-			return num, err
+// Values returns what every feature answers for these events as of a time, ms, which is not before any of them; nulls
+// stay nulls. Without events it is what an unknown entity answers.
+func (o *Oracle) Values(events []Event, asOf int64) ([]operator.Value, error) {
+	features := o.plan.Features()
+	values := make([]operator.Value, len(features))
+	read := o.read(events)
+	for i := range features {
+		f := &features[i]
+		if f.State < 0 {
+			continue
 		}
-		den, err := o.Value(events, f.Den, asOf)
+		st := &o.plan.States()[f.State]
+		q := f.Query
+		q.AsOf, q.Newest = asOf, newest(events)
+		v, err := naive.Result(st.Kind.Name, st.Config, read[f.State], q)
 		if err != nil {
-			return den, err
+			return nil, fmt.Errorf("computing %s: %w", f.Spec.Name, err)
 		}
-		return ratio(f.Spec.Ratio, num, den), nil
+		values[i] = v
 	}
-	st := &o.plan.States()[f.State]
-	q := f.Query
-	q.AsOf, q.Newest = asOf, newest(events)
-	v, err := naive.Result(st.Kind.Name, st.Config, o.read(f.State, events), q)
-	if err != nil {
-		return v, fmt.Errorf("computing %s: %w", f.Spec.Name, err)
+	for i := range features {
+		if f := &features[i]; f.State < 0 {
+			values[i] = ratio(f.Spec.Ratio, values[f.Num], values[f.Den])
+		}
 	}
-	return v, nil
+	return values, nil
 }
 
 func newest(events []Event) int64 {
@@ -142,18 +147,22 @@ func (o *Oracle) positions(events []Event) []tile.Pos {
 	return all
 }
 
-// read returns what a state reads of the events: those of its source for which its filter is true.
-func (o *Oracle) read(state int, events []Event) []naive.Event {
-	var out []naive.Event
+// read returns, by state, what it reads of the events: those of its source for which its filter is true.
+func (o *Oracle) read(events []Event) [][]naive.Event {
+	all := make([][]naive.Event, len(o.plan.States()))
 	for _, e := range events {
 		rank := o.plan.SourceRank(e.Batch.Source.Name)
-		in, ok := o.sources[rank].read(state, e)
-		if !ok {
-			continue
+		s := o.sources[rank]
+		values := s.values(e)
+		for i := range all {
+			in, ok := s.read(i, values)
+			if !ok {
+				continue
+			}
+			all[i] = append(all[i], naive.Event{
+				Time: e.Batch.Time[e.Row], Source: int32(rank), Partition: e.Batch.Partition, Offset: e.Batch.Offset[e.Row], In: in,
+			})
 		}
-		out = append(out, naive.Event{
-			Time: e.Batch.Time[e.Row], Source: int32(rank), Partition: e.Batch.Partition, Offset: e.Batch.Offset[e.Row], In: in,
-		})
 	}
-	return out
+	return all
 }

@@ -19,10 +19,6 @@ type source struct {
 	src     *schema.Source
 	columns []computed
 	states  []stateRows // by state; zero for a state that does not read the source
-
-	// The row read last and its values: the states of an event are asked for one after the other.
-	last   Event
-	values expr.Values
 }
 
 type computed struct {
@@ -78,13 +74,12 @@ func newStateRows(env *expr.Env, src *schema.Source, st *view.StatePlan) (rows s
 	return rows, nil
 }
 
-// read returns what a state reads of an event; false if it does not count it.
-func (s *source) read(state int, e Event) ([]naive.Datum, bool) {
+// read returns what a state reads of a row; false if it does not count it.
+func (s *source) read(state int, values expr.Values) ([]naive.Datum, bool) {
 	rows := &s.states[state]
 	if !rows.reads {
 		return nil, false
 	}
-	values := s.valuesOf(e)
 	if rows.where != nil && rows.where.Eval(values) != true {
 		return nil, false
 	}
@@ -96,19 +91,16 @@ func (s *source) read(state int, e Event) ([]naive.Datum, bool) {
 	return in, true
 }
 
-// valuesOf returns the fields and computed columns of a row by name.
-func (s *source) valuesOf(e Event) expr.Values {
-	if s.values != nil && s.last == e {
-		return s.values
-	}
-	values := make(expr.Values, len(s.src.Fields)+len(s.columns))
-	for i := range s.src.Fields {
-		values[s.src.Fields[i].Name] = value(&s.src.Fields[i], e, i)
+// values returns the fields and computed columns of a row by name.
+func (s *source) values(e Event) expr.Values {
+	fields := e.Batch.Source.Fields
+	values := make(expr.Values, len(fields)+len(s.columns))
+	for i := range fields {
+		values[fields[i].Name] = value(&fields[i], e, i)
 	}
 	for _, c := range s.columns {
 		values[c.name] = c.row.Eval(values)
 	}
-	s.last, s.values = e, values
 	return values
 }
 
@@ -155,16 +147,17 @@ func datum(in *operator.Input, v any) naive.Datum {
 
 // key returns the key of the first kind whose fields are all there.
 func (s *source) key(e Event) (string, bool) {
-	values := s.valuesOf(e)
 kinds:
 	for _, kind := range s.plan.Spec().Entity {
 		var texts []string
 		for _, name := range kind.Fields {
-			if values[name] == nil {
+			at := e.Batch.Source.Index(name)
+			f := &e.Batch.Source.Fields[at]
+			v := value(f, e, at)
+			if v == nil {
 				continue kinds
 			}
-			f := &s.src.Fields[s.src.Index(name)]
-			texts = append(texts, escape(text(f, values[name])))
+			texts = append(texts, escape(text(f, v)))
 		}
 		return kind.Kind + ":" + strings.Join(texts, ","), true
 	}

@@ -117,3 +117,22 @@ func Split(r *rand.Rand, n, most int) []int {
 	}
 	return ends
 }
+
+// Regular returns a batch of clicks of one user in partition 0: row i has offset i, and happens i × 25 min after Begin,
+// nothing null, all kinds and items in turn.
+func Regular(sources []schema.Source, rows int) *column.Batch {
+	b := column.NewBatch(&sources[0], 0, false)
+	for i := range int64(rows) {
+		at := Begin + i*25*window.Minute
+		b.N++
+		b.Offset, b.Time, b.Reject = append(b.Offset, i), append(b.Time, at), append(b.Reject, 0)
+		b.Append, b.AppendType = append(b.Append, at), append(b.AppendType, column.LogAppendTime)
+		b.Cols[User].AppendBytes([]byte("u"))
+		b.Cols[Note].AppendBytes([]byte("note"))
+		b.Cols[At].AppendInt(at)
+		for _, c := range []int{Device, Kind, Item, Price, Secs} {
+			b.Cols[c].AppendInt(i * int64(c) % 3)
+		}
+	}
+	return b
+}
