@@ -44,11 +44,14 @@ func (l *laws) prefixes(n int) []int {
 	return out
 }
 
-// mergedInto returns a States with the bytes in slot 0.
+// mergedInto returns States, the same each time and Reset before, with the bytes in slot 0.
 func (l *laws) mergedInto(state []byte, newest int64) (operator.States, error) {
-	s := l.op.NewStates()
-	s.Grow(1)
-	return s, s.Merge(0, state, newest)
+	if l.damaged == nil {
+		l.damaged = l.op.NewStates()
+	}
+	l.damaged.Reset()
+	l.damaged.Grow(1)
+	return l.damaged, l.damaged.Merge(0, state, newest)
 }
 
 func (l *laws) refused(state []byte, newest int64) error {

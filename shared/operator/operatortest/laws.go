@@ -14,7 +14,7 @@ type T interface {
 }
 
 // Worlds is the number of worlds that Laws tries: as many with seeds that are always the same as with new ones.
-const Worlds = 80
+const Worlds = 24
 
 // Laws checks kind under cfg, which the kind must accept. gen makes the values of the inputs, nil = DefaultGen.
 func Laws(t T, kind *operator.Kind, cfg operator.Config, gen Gen) {
@@ -80,4 +80,6 @@ type laws struct {
 
 	states operator.States // of one fold over the whole world, slot = entity
 	whole  [][]byte        // their bytes at the entities' newest
+
+	damaged operator.States // what damaged bytes are merged into, again and again
 }
