@@ -14,7 +14,7 @@ local function count(s)
   if #s > 16 or not string.find(s, '^%d+$') then return nil end
   if #s > 1 and string.byte(s, 1) == 48 then return nil end
   local n = tonumber(s)
-  
+  if n > MAX then return nil end
   return n
 end
 
@@ -109,7 +109,7 @@ local function apply(keys, args)
   -- Everything is decided, and every mark read, before the first write: Redis does not take writes back.
   local before, after = hash(marks), {}
   for n, mark in pairs(before) do
-    if not replace or n == name then after[n] = mark end
+    if not replace then after[n] = mark end
   end
   if set ~= '' then after[name] = set end
   for i = 10, 8 + 2 * replaces, 2 do after[args[i]] = args[i + 1] end

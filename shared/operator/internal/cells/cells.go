@@ -234,6 +234,9 @@ func (c *Cells) again(code uint64, newest int64) (uint64, bool) {
 		return code, true
 	}
 	start := c.start(code)
+	if code>>bucketBits == 0 && newest-start <= c.near {
+		return code, true
+	}
 	i := c.tiers.Of(start, newest)
 	if i < 0 {
 		return 0, false
