@@ -1,0 +1,27 @@
+// Package recompute makes the files of runs from the archive: it scans a stretch of the log, folds it into the states of
+// every entity, and writes each lane's rows of change in order of hash and key.
+//
+//	pieces (archive files) ──▶ workers: read, split by hash ──▶ shards: fold ──▶ lanes: sort, encode, write ──▶ run files
+//	                                                                                                 └──▶ check of samples
+//
+// # One scan for all views
+//
+// All views of a job share one scan. A batch is read once; for each view its keys are built, hashed and its expressions
+// evaluated once (view.Splitter); then each shard, a stretch of hashes with a fold of its own, takes the rows of its
+// entities. Workers take shards in turns, each beginning elsewhere, and hold a shard's lock while it folds. In which order
+// batches reach a shard does not matter: states are order-free.
+//
+// # Memory
+//
+// When the folds outgrow the budget, the upper half of the shards that are still live is given up: their states are
+// freed, what is left is folded to the end and written, and the archive is scanned again for those that were given up.
+// Scanning again costs about a tenth of folding; a spill of rows would have to be written and read once more, and be a
+// format of its own.
+//
+// # Check
+//
+// About a thousand rows of each run, chosen by hash, are computed a second time: their events are read again from the new
+// blocks and folded by the oracle, which shares no code with the folds, and compared with the bytes in the files.
+//
+// The package knows the archive, folds and run files. It knows nothing of journals, stores, lanes' marks or clocks.
+package recompute

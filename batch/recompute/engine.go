@@ -1,0 +1,246 @@
+package recompute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"github.com/tidemark-io/tidemark/batch/runfile"
+	"github.com/tidemark-io/tidemark/shared/position"
+)
+
+// DefaultMemory is the memory budget of an engine that is given none, in bytes.
+const DefaultMemory = 2 << 30
+
+// Engine makes run files. Its methods may be called by one goroutine at a time.
+type Engine struct {
+	Archive Archive
+	// Memory bounds what the folds hold, in bytes; the process needs about twice as much. Default (0) DefaultMemory. A
+	// single shard of each view is folded whatever it needs.
+	Memory int64
+	// Workers is the number of goroutines that scan and write; default (0) GOMAXPROCS.
+	Workers int
+	// Progress, if not nil, is told what is under way: how many pieces of a pass or lanes of a write are done. It may be
+	// called concurrently.
+	Progress func(Progress)
+}
+
+// Progress is how far a step has come.
+type Progress struct {
+	Step  string // "scan", "write", "check"
+	Done  int
+	Total int
+}
+
+func (e *Engine) workers() int {
+	if e.Workers > 0 {
+		return e.Workers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func (e *Engine) memory() int64 {
+	if e.Memory > 0 {
+		return e.Memory
+	}
+	return DefaultMemory
+}
+
+func (e *Engine) progress(step string, done, total int) {
+	if e.Progress != nil {
+		e.Progress(Progress{Step: step, Done: done, Total: total})
+	}
+}
+
+// Run makes and checks the files of several tasks, one of a view, in one scan of the archive. The outcomes stand in the
+// order of the tasks. After an error nothing is left but folders aside, which Discard and runfile.RemoveDrafts remove.
+func (e *Engine) Run(ctx context.Context, tasks []*Task) (outcomes []*Outcome, err error) {
+	gens, err := e.begin(ctx, tasks)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, discard(gens))
+		}
+	}()
+	var writers []*runfile.Writer
+	for _, g := range gens {
+		if writers, err = g.openFiles(writers); err != nil {
+			return nil, errors.Join(err, abort(writers))
+		}
+	}
+	if err := e.passes(ctx, gens); err != nil {
+		return nil, errors.Join(err, abort(writers))
+	}
+	for i, g := range gens {
+		if err := g.closeFiles(); err != nil {
+			return nil, errors.Join(err, abortAll(gens[i+1:]))
+		}
+		outcomes = append(outcomes, g.out)
+	}
+	return outcomes, e.checkSamples(ctx, gens)
+}
+
+// begin prepares the tasks.
+func (e *Engine) begin(ctx context.Context, tasks []*Task) ([]*generation, error) {
+	origins := map[string]position.Cut{}
+	var gens []*generation
+	for _, t := range tasks {
+		known := position.Cut{}
+		for i := range t.Plan.Spec().Sources {
+			name := t.Plan.Spec().Sources[i].Name
+			if origins[name] == nil {
+				origin, _, err := e.Archive.Extent(ctx, name, t.Blocks[name])
+				if err != nil {
+					return nil, fmt.Errorf("beginning %s: %w", t, err)
+				}
+				origins[name] = origin
+			}
+			for p, offset := range origins[name] {
+				known[p] = offset
+			}
+		}
+		gens = append(gens, newGeneration(t, known))
+	}
+	return gens, nil
+}
+
+// passes scans the archive and writes rows until no shard is left.
+func (e *Engine) passes(ctx context.Context, gens []*generation) error {
+	for first := true; ; first = false {
+		left := false
+		for _, g := range gens {
+			g.limit = len(g.shards)
+			for _, s := range g.shards[g.done:] {
+				s.begin(g.Plan)
+				left = true
+			}
+		}
+		if !left {
+			return nil
+		}
+		if err := e.scan(ctx, gens, first); err != nil {
+			return err
+		}
+		if err := e.write(ctx, gens); err != nil {
+			return err
+		}
+	}
+}
+
+// write writes the rows of all live shards, lane by lane.
+func (e *Engine) write(ctx context.Context, gens []*generation) error {
+	var steps []step
+	for _, g := range gens {
+		for lane := range g.Lanes {
+			from, to := max(lane*g.perLane, g.done), min((lane+1)*g.perLane, g.limit)
+			if from < to {
+				steps = append(steps, step{g, lane, g.shards[from:to]})
+			}
+		}
+	}
+	err := parallel(ctx, e.workers(), len(steps), func(_, i int) error {
+		if err := steps[i].run(); err != nil {
+			return fmt.Errorf("writing lane %d of %s: %w", steps[i].lane, steps[i].gen.Task, err)
+		}
+		return nil
+	}, func(done int) { e.progress("write", done, len(steps)) })
+	for _, g := range gens {
+		g.done = g.limit
+	}
+	return err
+}
+
+// step is the writing of some shards of one lane.
+type step struct {
+	gen    *generation
+	lane   int
+	shards []*shard
+}
+
+func (st *step) run() error {
+	g := st.gen
+	for _, s := range st.shards {
+		g.mu.Lock()
+		row := g.rows[st.lane]
+		g.out.Events += s.events
+		g.mu.Unlock()
+		chosen := s.choose(g)
+		next, err := s.write(g, st.lane, row, chosen)
+		if err != nil {
+			return err
+		}
+		g.mu.Lock()
+		g.rows[st.lane] = next
+		g.samples = append(g.samples, chosen...)
+		g.mu.Unlock()
+		s.end()
+	}
+	return nil
+}
+
+// openFiles begins the draft of a task and the files of its lanes.
+func (g *generation) openFiles(writers []*runfile.Writer) ([]*runfile.Writer, error) {
+	draft, err := runfile.NewDraft(g.Folder)
+	if err != nil {
+		return writers, err
+	}
+	g.out.Draft = draft
+	for lane := range g.Lanes {
+		w, err := draft.Create(g.FileName(lane), g.meta(lane))
+		if err != nil {
+			return writers, err
+		}
+		writers = append(writers, w)
+		g.writers = append(g.writers, w)
+		g.sinks = append(g.sinks, w)
+	}
+	return writers, nil
+}
+
+func (g *generation) meta(lane int) runfile.Meta {
+	return runfile.Meta{Identity: g.Identity, Run: g.Run, Lane: lane, Lanes: g.Lanes}
+}
+
+// closeFiles ends the files of a task. After an error none of its files is open.
+func (g *generation) closeFiles() error {
+	var errs []error
+	for _, w := range g.writers {
+		s, err := w.Close()
+		errs = append(errs, err)
+		g.out.Lanes = append(g.out.Lanes, s)
+		g.out.Rows += s.Rows
+		g.out.Bytes += s.Bytes
+	}
+	g.writers = nil
+	return errors.Join(errs...)
+}
+
+func abort(writers []*runfile.Writer) error {
+	var errs []error
+	for _, w := range writers {
+		errs = append(errs, w.Abort())
+	}
+	return errors.Join(errs...)
+}
+
+func abortAll(gens []*generation) error {
+	var errs []error
+	for _, g := range gens {
+		errs = append(errs, abort(slices.Clone(g.writers)))
+	}
+	return errors.Join(errs...)
+}
+
+func discard(gens []*generation) error {
+	var errs []error
+	for _, g := range gens {
+		if g.out.Draft != nil {
+			errs = append(errs, g.out.Draft.Discard())
+		}
+	}
+	return errors.Join(errs...)
+}

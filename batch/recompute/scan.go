@@ -1,0 +1,240 @@
+package recompute
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/position"
+	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/shared/view"
+)
+
+// work is one piece of the archive and how it is read for all tasks.
+type work struct {
+	Piece
+	src    *schema.Source
+	fields []int
+}
+
+// plan lists the pieces that hold rows of any task, each once.
+func (e *Engine) plan(ctx context.Context, gens []*generation) ([]work, error) {
+	ranges := map[position.Partition]position.Range{}
+	for _, g := range gens {
+		for _, p := range g.To.Partitions() {
+			r := g.blocks.of(p)
+			if r == nil {
+				continue
+			}
+			all, ok := ranges[p]
+			if !ok {
+				all = r.Range
+			}
+			ranges[p] = position.Range{From: min(all.From, r.From), Next: max(all.Next, r.Next)}
+		}
+	}
+	readings := map[string]work{}
+	var list []work
+	for _, p := range partitionsOf(ranges) {
+		w, ok := readings[p.Source]
+		if !ok {
+			var err error
+			if w, err = reading(gens, p.Source); err != nil {
+				return nil, err
+			}
+			readings[p.Source] = w
+		}
+		pieces, err := e.Archive.Pieces(ctx, p, ranges[p])
+		if err != nil {
+			return nil, err
+		}
+		for _, piece := range pieces {
+			w.Piece = piece
+			if slices.ContainsFunc(gens, func(g *generation) bool { return g.needs(&w) }) {
+				list = append(list, w)
+			}
+		}
+	}
+	return list, nil
+}
+
+func partitionsOf(ranges map[position.Partition]position.Range) []position.Partition {
+	c := position.Cut{}
+	for p := range ranges {
+		c[p] = 0
+	}
+	return c.Partitions()
+}
+
+// needs tells whether a piece holds offsets of the task.
+func (g *generation) needs(w *work) bool {
+	r := g.blocks.of(w.Partition)
+	return r != nil && r.From < w.Range.Next && w.Range.From < r.Next
+}
+
+// reading finds the declaration with which a source is read for all tasks, which is that of the task with most fields,
+// and the fields that any of them uses.
+func reading(gens []*generation, source string) (work, error) {
+	var w work
+	for _, g := range gens {
+		if rank := g.Plan.SourceRank(source); rank >= 0 {
+			if src := &g.Plan.Spec().Sources[rank]; w.src == nil || len(src.Fields) > len(w.src.Fields) {
+				w.src = src
+			}
+		}
+	}
+	for _, g := range gens {
+		if g.Plan.SourceRank(source) < 0 {
+			continue
+		}
+		used, err := g.Plan.Uses(w.src)
+		if err != nil {
+			return work{}, fmt.Errorf("reading source %s for %s: %w", source, g.Task, err)
+		}
+		for _, i := range used {
+			if !slices.Contains(w.fields, i) {
+				w.fields = append(w.fields, i)
+			}
+		}
+	}
+	slices.Sort(w.fields)
+	return w, nil
+}
+
+// pass is one scan of the archive by all workers.
+type pass struct {
+	gens   []*generation
+	budget int64
+	used   atomic.Int64
+	shed   sync.Mutex // held while shards are given up
+	first  bool       // rows are counted in the first pass only
+}
+
+// worker is what one goroutine scans with.
+type worker struct {
+	*pass
+	number    int
+	splitters []*view.Splitter // by task
+	scanned   []int64          // by task
+}
+
+func (e *Engine) newWorkers(gens []*generation, p *pass) []*worker {
+	workers := make([]*worker, e.workers())
+	for i := range workers {
+		w := &worker{pass: p, number: i, scanned: make([]int64, len(gens))}
+		for _, g := range gens {
+			w.splitters = append(w.splitters, g.Plan.NewSplitter(len(g.shards)))
+		}
+		workers[i] = w
+	}
+	return workers
+}
+
+// scan folds all rows of the tasks into their live shards.
+func (e *Engine) scan(ctx context.Context, gens []*generation, first bool) error {
+	list, err := e.plan(ctx, gens)
+	if err != nil {
+		return err
+	}
+	workers := e.newWorkers(gens, &pass{gens: gens, budget: e.memory(), first: first})
+	err = parallel(ctx, e.workers(), len(list), func(w, i int) error {
+		return e.Archive.Read(ctx, list[i].Piece, list[i].src, list[i].fields, func(b *column.Batch) error {
+			workers[w].take(b)
+			return nil
+		})
+	}, func(done int) { e.progress("scan", done, len(list)) })
+	if err != nil || !first {
+		return err
+	}
+	for i, g := range gens {
+		for _, w := range workers {
+			g.out.Scanned += w.scanned[i]
+			g.out.Errors += w.splitters[i].Errors()
+		}
+		for j := range list {
+			if g.needs(&list[j]) {
+				g.out.Files++
+			}
+		}
+	}
+	return nil
+}
+
+// take folds a batch for every task that it has rows of.
+func (w *worker) take(b *column.Batch) {
+	for i, g := range w.gens {
+		from, to := g.clip(b)
+		if from == to {
+			continue
+		}
+		blocks := g.blocks.of(partitionOf(b))
+		w.scanned[i] += int64(to - from)
+		w.splitters[i].Split(b, from, to)
+		for j := range g.shards {
+			// Each worker begins with another shard, so that they seldom wait for one another.
+			w.fold(g, w.splitters[i], (j+w.number*len(g.shards)/2+w.number)%len(g.shards), b, blocks)
+		}
+		if w.used.Load() > w.budget {
+			w.giveUp()
+		}
+	}
+}
+
+func partitionOf(b *column.Batch) position.Partition {
+	return position.Partition{Source: b.Source.Name, ID: b.Partition}
+}
+
+// clip returns the rows of a batch that are the task's.
+func (g *generation) clip(b *column.Batch) (from, to int) {
+	r := g.blocks.of(partitionOf(b))
+	if r == nil {
+		return 0, 0
+	}
+	from, _ = slices.BinarySearch(b.Offset[:b.N], r.From)
+	to, _ = slices.BinarySearch(b.Offset[:b.N], r.Next)
+	return from, max(from, to)
+}
+
+func (w *worker) fold(g *generation, sp *view.Splitter, number int, b *column.Batch, blocks *blockRun) {
+	if sp.Len(number) == 0 {
+		return
+	}
+	s := g.shards[number]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fold != nil {
+		w.used.Add(s.add(sp, number, b, blocks))
+	}
+}
+
+// giveUp frees the upper half of the live shards of every task, for a later pass, until the rest fits the budget or one
+// shard of each is left.
+func (p *pass) giveUp() {
+	p.shed.Lock()
+	defer p.shed.Unlock()
+	for p.used.Load() > p.budget {
+		freed := false
+		for _, g := range p.gens {
+			if live := g.limit - g.done; live > 1 {
+				freed = true
+				g.limit = g.done + (live+1)/2
+				p.free(g.shards[g.limit : g.done+live])
+			}
+		}
+		if !freed {
+			return
+		}
+	}
+}
+
+func (p *pass) free(shards []*shard) {
+	for _, s := range shards {
+		s.mu.Lock()
+		p.used.Add(-s.bytes)
+		s.end()
+		s.mu.Unlock()
+	}
+}

@@ -1,0 +1,126 @@
+package recompute
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"sync"
+
+	"github.com/tidemark-io/tidemark/batch/runfile"
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/tile"
+	"github.com/tidemark-io/tidemark/shared/view"
+)
+
+// shard folds the entities of one stretch of hashes and notes in which blocks each had events: the names of the tiles that
+// the run supersedes.
+type shard struct {
+	mu     sync.Mutex
+	fold   *view.Fold // nil while the shard is not live
+	last   []int32    // by slot: number of the block noted last, -1 for none
+	notes  []note
+	events int64
+	bytes  int64 // memory, as last counted
+}
+
+// note says that an entity had events in a block. One may stand twice.
+type note struct {
+	slot  int32
+	block int32
+}
+
+const (
+	noteBytes = 8
+	lastBytes = 4
+)
+
+func (s *shard) begin(p *view.Plan) {
+	s.fold, s.last, s.notes, s.events, s.bytes = p.NewFold(), nil, nil, 0, 0
+}
+
+// end frees the shard's memory.
+func (s *shard) end() { s.fold, s.last, s.notes, s.bytes = nil, nil, nil, 0 }
+
+// add folds the rows at hand in the splitter that are the shard's, and returns by how many bytes its memory grew.
+func (s *shard) add(sp *view.Splitter, number int, b *column.Batch, blocks *blockRun) (grown int64) {
+	rows, slots := sp.AddTo(s.fold, number)
+	s.events += int64(len(rows))
+	for len(s.last) < s.fold.Len() {
+		s.last = append(s.last, -1)
+	}
+	for i, row := range rows {
+		if block := blocks.number(b.Offset[row]); s.last[slots[i]] != block {
+			s.last[slots[i]] = block
+			s.notes = append(s.notes, note{slots[i], block})
+		}
+	}
+	before := s.bytes
+	s.bytes = s.fold.Bytes() + int64(cap(s.notes))*noteBytes + int64(cap(s.last))*lastBytes
+	return s.bytes - before
+}
+
+// place is a slot in the order of rows.
+type place struct {
+	hash uint64
+	slot int32
+}
+
+// order returns the slots in order of (hash, key).
+func (s *shard) order() []place {
+	places := make([]place, s.fold.Len())
+	for slot := range places {
+		places[slot] = place{s.fold.Hash(slot), int32(slot)}
+	}
+	slices.SortFunc(places, func(a, b place) int {
+		if a.hash != b.hash {
+			return cmp.Compare(a.hash, b.hash)
+		}
+		return bytes.Compare(s.fold.Key(int(a.slot)), s.fold.Key(int(b.slot)))
+	})
+	return places
+}
+
+// superseded returns the numbers of each slot's blocks, ascending, none twice: those of slot i are
+// blocks[starts[i]:starts[i+1]] as far as they are not negative.
+func (s *shard) superseded() (starts, blocks []int32) {
+	starts = make([]int32, s.fold.Len()+1)
+	for _, n := range s.notes {
+		starts[n.slot+1]++
+	}
+	for i := 1; i < len(starts); i++ {
+		starts[i] += starts[i-1]
+	}
+	blocks = make([]int32, len(s.notes))
+	at := slices.Clone(starts)
+	for _, n := range s.notes {
+		blocks[at[n.slot]] = n.block
+		at[n.slot]++
+	}
+	return starts, blocks
+}
+
+// write gives the shard's rows to the sink of its lane, in which row is the number of the first, and returns the number of
+// the row after its last. Samples among them learn their place.
+func (s *shard) write(g *generation, lane int, row int64, samples []*sample) (int64, error) {
+	starts, blocks := s.superseded()
+	head := tile.Header{Kind: g.Kind, Run: g.Run}.Append(nil)
+	var r runfile.Row
+	for _, p := range s.order() {
+		r.Hash, r.Key = p.hash, s.fold.Key(int(p.slot))
+		r.Tile = s.fold.AppendBody(append(r.Tile[:0], head...), int(p.slot))
+		own := blocks[starts[p.slot]:starts[p.slot+1]]
+		slices.Sort(own)
+		r.Superseded = r.Superseded[:0]
+		for _, block := range slices.Compact(own) {
+			r.Superseded = append(r.Superseded, g.blocks.header(block))
+		}
+		if err := g.sinks[lane].Append(&r); err != nil {
+			return row, err
+		}
+		if sampled := find(samples, r.Key); sampled != nil {
+			sampled.lane, sampled.row = lane, row
+		}
+		row++
+	}
+	return row, nil
+}

@@ -1,0 +1,164 @@
+package recompute
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/tidemark-io/tidemark/batch/runfile"
+	"github.com/tidemark-io/tidemark/shared/invariant"
+	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/shared/position"
+	"github.com/tidemark-io/tidemark/shared/tile"
+	"github.com/tidemark-io/tidemark/shared/view"
+)
+
+// Task is one run of one generation.
+type Task struct {
+	Plan     *view.Plan
+	Identity string
+	Run      int64
+	Kind     tile.Kind // KindBase for a full run, KindDelta for any other
+	Lanes    int
+	Blocks   map[string]int64 // block size by source
+	// From and To are the cuts between which the run lies. A partition that From does not have is new: it is read from the
+	// archive's first offset on.
+	From, To position.Cut
+	// Folder becomes the folder of the run's files; FileName gives the name of a lane's.
+	Folder   string
+	FileName func(lane int) string
+}
+
+// Outcome is what came of a task. Unless Mismatch is set its Draft waits to be committed; the caller discards it in any
+// case when it is done.
+type Outcome struct {
+	Draft *runfile.Draft
+	Lanes []runfile.Summary
+	// Mismatch is the first sampled row that the oracle computes otherwise; nil if there is none.
+	Mismatch *Mismatch
+	Rows     int64
+	Bytes    int64 // of all files
+	Events   int64 // accepted rows with an entity
+	Scanned  int64 // rows between the cuts
+	Errors   int64 // expressions that erred and were null
+	Files    int64 // archive files that hold them
+	Sampled  int64 // rows that were computed a second time
+}
+
+// Mismatch is a row whose bytes in a run file are not what the oracle computes from the same events.
+type Mismatch struct {
+	Key    string
+	Reason string
+}
+
+// ErrPanic is the class of errors of a worker that panicked: a bug, in an operator perhaps. Nothing was skipped, and
+// nothing of the run is kept.
+var ErrPanic = errors.New("worker panicked")
+
+// MinShards is the least number of shards of a view: small enough for a batch to leave many rows for each, large enough
+// for workers not to meet and for memory to be given up in small steps.
+const MinShards = 64
+
+// generation is a task under way.
+type generation struct {
+	*Task
+	shards  []*shard
+	perLane int
+	blocks  blockTable
+	done    int    // shards below this are written
+	limit   int    // shards from this on are given up in this pass
+	sinks   []sink // by lane
+	writers []*runfile.Writer
+	out     *Outcome
+
+	mu      sync.Mutex // of what follows, and of out.Events
+	rows    []int64    // by lane: rows written
+	samples []*sample
+}
+
+// sink takes the rows of one lane in order of hash and key. A row's slices are valid during the call only.
+type sink interface {
+	Append(row *runfile.Row) error
+}
+
+func newGeneration(t *Task, origins position.Cut) *generation {
+	invariant.Check(lane.ValidLanes(t.Lanes), "a task of %d lanes", t.Lanes)
+	n := max(MinShards, t.Lanes)
+	g := &generation{Task: t, perLane: n / t.Lanes, out: &Outcome{}, rows: make([]int64, t.Lanes)}
+	for range n {
+		g.shards = append(g.shards, &shard{})
+	}
+	g.blocks = newBlockTable(t, origins)
+	return g
+}
+
+// blockTable numbers the blocks of a task in order of (source, partition, block).
+type blockTable struct {
+	partitions []blockRun
+	byName     map[position.Partition]int
+}
+
+// blockRun is the blocks of one partition.
+type blockRun struct {
+	position.Range       // of offsets
+	source         int   // rank in the view
+	block          int64 // size
+	base           int32 // number of the first block
+	id             int32
+}
+
+func newBlockTable(t *Task, origins position.Cut) blockTable {
+	bt := blockTable{byName: map[position.Partition]int{}}
+	base := int64(0)
+	for _, p := range t.To.Partitions() { // in order of (source name, number); ranks follow the names
+		rank := t.Plan.SourceRank(p.Source)
+		from, known := t.From[p]
+		if !known {
+			from = origins[p]
+		}
+		r := position.Range{From: from, Next: t.To[p]}
+		if rank < 0 || r.Empty() {
+			continue
+		}
+		size := t.Blocks[p.Source]
+		bt.byName[p] = len(bt.partitions)
+		bt.partitions = append(bt.partitions, blockRun{Range: r, source: rank, block: size, base: int32(base), id: p.ID})
+		base += (r.Next-1)/size - r.From/size + 1
+	}
+	invariant.Check(base <= maxBlocks, "a run of %d blocks", base)
+	return bt
+}
+
+// maxBlocks bounds the blocks of one run: their numbers are int32.
+const maxBlocks = 1<<31 - 1
+
+// of returns the blocks of a partition, nil if the task has none of it.
+func (bt *blockTable) of(p position.Partition) *blockRun {
+	if i, ok := bt.byName[p]; ok {
+		return &bt.partitions[i]
+	}
+	return nil
+}
+
+// number returns the number of the block that holds offset.
+func (r *blockRun) number(offset int64) int32 {
+	return r.base + int32(offset/r.block-r.From/r.block)
+}
+
+// header returns the header of the tiles of a block by its number.
+func (bt *blockTable) header(number int32) tile.Header {
+	i := len(bt.partitions) - 1
+	for bt.partitions[i].base > number {
+		i--
+	}
+	r := &bt.partitions[i]
+	return tile.Header{
+		Kind: tile.KindBlock, Source: r.source, Partition: r.id,
+		Block: (r.From/r.block + int64(number-r.base)) * r.block,
+	}
+}
+
+// String names the task in messages.
+func (t *Task) String() string {
+	return fmt.Sprintf("run %d of generation %s of view %s", t.Run, t.Identity, t.Plan.Spec().Name)
+}
