@@ -11,6 +11,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/tidemark-io/tidemark/shared/invariant"
 	"github.com/tidemark-io/tidemark/shared/position"
 )
 
@@ -76,7 +77,7 @@ func (r *Reader) Footer() *Footer { return r.footer }
 // newReader checks the footer of a file of the given size.
 func newReader(in io.ReaderAt, size int64, path string) (*Reader, error) {
 	r := &Reader{path: path, r: in}
-	if err := r.open(size); err != nil {
+	if err := guarded(func() error { return r.open(size) }); err != nil {
 		return nil, r.wrap("its footer is not readable", err)
 	}
 	return r, nil
@@ -98,6 +99,21 @@ func (r *Reader) open(size int64) (err error) {
 	return r.checkStructure()
 }
 
+// guarded calls f, in which the Parquet library reads a file, and makes an error of its panics: it trusts some numbers
+// that a file says of itself. The seal keeps chance damage from it, but not a file that somebody made.
+func guarded(f func() error) (err error) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case invariant.Violation:
+			invariant.Fail("%s", v.What)
+		default:
+			err = fmt.Errorf("decoding failed: %v", v)
+		}
+	}()
+	return f()
+}
+
 // checkStructure checks that the Parquet metadata are those of a file that a Writer with this footer would have written.
 func (r *Reader) checkStructure() (err error) {
 	columns := r.file.Root().Columns()
@@ -106,8 +122,8 @@ func (r *Reader) checkStructure() (err error) {
 	}
 	for i, c := range columns {
 		want := r.layout.node(i)
-		if c.Name() != r.layout.name(i) || !c.Leaf() || c.Type().Kind() != want.Type().Kind() || c.Optional() != (i >= firstField) || c.Repeated() {
-			return fmt.Errorf("column %d is %q of type %s, want %q of type %s", i, c.Name(), c.Type(), r.layout.name(i), want.Type())
+		if !c.Leaf() || c.Name() != r.layout.name(i) || c.Type().Kind() != want.Type().Kind() || c.Optional() != (i >= firstField) || c.Repeated() {
+			return fmt.Errorf("column %d is %s, want %q of type %s", i, c, r.layout.name(i), want.Type())
 		}
 	}
 	rows := int64(0)

@@ -20,6 +20,7 @@ type page struct {
 	page   parquet.Page
 	rows   int
 	levels []byte // 1 for a row with a value, 0 for a null; nil if every row has one
+	values int    // rows with a value
 }
 
 // window shows a column chunk's bytes at the place where they stand in the file.
@@ -73,8 +74,11 @@ func openPage(c *parquet.FileColumnChunk, at window, rows int) (*page, error) {
 	if n := p.page.NumRows(); n != int64(rows) {
 		return nil, errors.Join(fmt.Errorf("a page of %d rows in a row group of %d", n, rows), p.close())
 	}
-	if levels := p.page.DefinitionLevels(); countValues(levels) != len(levels) {
-		p.levels = levels
+	p.values = rows
+	if levels := p.page.DefinitionLevels(); len(levels) > 0 {
+		if p.values = countValues(levels); p.values < len(levels) {
+			p.levels = levels
+		}
 	}
 	return p, nil
 }
@@ -86,14 +90,6 @@ func (p *page) close() error {
 	}
 	p.page = nil
 	return p.pages.Close()
-}
-
-// values returns how many rows have a value.
-func (p *page) values() int {
-	if p.levels == nil {
-		return p.rows
-	}
-	return countValues(p.levels)
 }
 
 // countValues counts the levels that are 1; there are only 0 and 1.
@@ -148,7 +144,7 @@ var errValues = errors.New("a page holds another number of values than its level
 func (p *page) ints(buffer []int64) (rows, grown []int64, err error) {
 	data := p.page.Data()
 	dense := data.Int64()
-	if len(dense) < p.values() {
+	if len(dense) < p.values {
 		return nil, buffer, errValues
 	}
 	if p.levels == nil {
@@ -180,7 +176,7 @@ func scatter[T int32 | int64](dst, dense []T, levels []byte) []T {
 func (p *page) bools(buffer []int64) ([]int64, error) {
 	data := p.page.Data()
 	packed := data.Boolean()
-	if 8*len(packed) < p.values() {
+	if 8*len(packed) < p.values {
 		return buffer, errValues
 	}
 	buffer = buffer[:0]
@@ -201,10 +197,10 @@ func (p *page) bools(buffer []int64) ([]int64, error) {
 func (p *page) indices(size int, buffer []int32) (rows, grown []int32, err error) {
 	data := p.page.Data()
 	dense := data.Int32()
-	if len(dense) < p.values() {
+	if len(dense) < p.values {
 		return nil, buffer, errValues
 	}
-	dense = dense[:p.values()]
+	dense = dense[:p.values]
 	high := uint32(0)
 	for _, v := range dense {
 		high = max(high, uint32(v))
@@ -223,7 +219,7 @@ func (p *page) indices(size int, buffer []int32) (rows, grown []int32, err error
 func (p *page) text() (arena []byte, offsets []int32, err error) {
 	data := p.page.Data()
 	arena, ends := data.ByteArray()
-	return checkText(arena, ends, p.values())
+	return checkText(arena, ends, p.values)
 }
 
 // dictionary returns the byte arrays of the page's dictionary, nil offsets if it has none.

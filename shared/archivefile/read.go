@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -57,11 +58,12 @@ func (r *Reader) Read(ctx context.Context, src *schema.Source, want Want, yield 
 // readGroups reads the columns as they stand. fields gives, for each field of src, its place in the file, -1 for none.
 func (r *Reader) readGroups(ctx context.Context, src *schema.Source, fields []int, want Want, yield func(*column.Batch) error) error {
 	g := newGroupReader(r, src, fields, want)
+	defer memories.Put(g.memory)
 	for i := range r.file.RowGroups() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := g.read(i)
+		err := guarded(func() error { return g.read(i) })
 		if err != nil {
 			err = r.wrap(fmt.Sprintf("row group %d is not readable", i), err)
 		} else {
@@ -85,13 +87,23 @@ type groupReader struct {
 	want   Want
 	event  int // index of the event-time field
 
-	batch   *column.Batch
-	group   int
-	rows    int
-	chunk   []byte
-	columns []columnMemory // by field, then the archive's columns, then one for each system column
-	open    []*page
+	batch  *column.Batch
+	group  int
+	rows   int
+	memory *memory
+	open   []*page
 }
+
+// memory is what a Read needs beside the pages; it is used again by the next Read, of whatever file.
+type memory struct {
+	chunk   []byte
+	columns []columnMemory // by field, then the archive's columns
+	times   []int64
+	kinds   []column.TimeType
+	rejects []uint8
+}
+
+var memories = sync.Pool{New: func() any { return &memory{} }}
 
 // columnMemory is the memory of one column that cannot be the page's own.
 type columnMemory struct {
@@ -103,18 +115,22 @@ type columnMemory struct {
 }
 
 func newGroupReader(r *Reader, src *schema.Source, fields []int, want Want) *groupReader {
+	m, ok := memories.Get().(*memory)
+	invariant.Check(ok, "the pool of memories holds something else")
+	for len(m.columns) < len(src.Fields)+archiveColumns {
+		m.columns = append(m.columns, columnMemory{})
+	}
 	g := &groupReader{
-		r: r, src: src, fields: fields, want: want, event: src.EventTimeIndex(),
-		batch:   column.NewBatch(src, r.footer.Partition.ID, want.Archive),
-		columns: make([]columnMemory, len(src.Fields)+archiveColumns+firstField),
+		r: r, src: src, fields: fields, want: want, event: src.EventTimeIndex(), memory: m,
+		batch: column.NewBatch(src, r.footer.Partition.ID, want.Archive),
 	}
 	for i, f := range src.Fields {
 		if f.Type != schema.Enum {
 			continue
 		}
-		g.columns[i].codes = make(map[string]int64, len(f.Enum))
+		m.columns[i].codes = make(map[string]int64, len(f.Enum))
 		for code, name := range f.Enum {
-			g.columns[i].codes[name] = int64(code)
+			m.columns[i].codes[name] = int64(code)
 		}
 	}
 	return g
@@ -142,7 +158,7 @@ func (g *groupReader) read(i int) error {
 		return nil
 	}
 	for k, c := range archiveColumnsOf(g.batch) {
-		if err := g.bytes(g.r.layout.archive(k), &g.columns[len(g.src.Fields)+k], c); err != nil {
+		if err := g.bytes(g.r.layout.archive(k), &g.memory.columns[len(g.src.Fields)+k], c); err != nil {
 			return fmt.Errorf("column %q: %w", archiveNames[k], err)
 		}
 	}
@@ -164,12 +180,12 @@ func (g *groupReader) release() error {
 // page opens the page of file column i in the row group.
 func (g *groupReader) page(i int) (p *page, err error) {
 	index := g.group*g.r.layout.columns() + i
-	if g.chunk, err = g.r.chunkBytes(index, g.chunk); err != nil {
+	if g.memory.chunk, err = g.r.chunkBytes(index, g.memory.chunk); err != nil {
 		return nil, err
 	}
 	c, ok := g.r.file.RowGroups()[g.group].ColumnChunks()[i].(*parquet.FileColumnChunk)
 	invariant.Check(ok, "a row group of a file has a column chunk of another kind")
-	p, err = openPage(c, window{offset: g.r.chunks[index].offset, bytes: g.chunk}, g.rows)
+	p, err = openPage(c, window{offset: g.r.chunks[index].offset, bytes: g.memory.chunk}, g.rows)
 	if err == nil {
 		g.open = append(g.open, p)
 	}
@@ -190,13 +206,15 @@ func (g *groupReader) system() error {
 	}
 	b := g.batch
 	b.Offset, b.Append = values[columnOffset], values[columnAppend]
-	b.AppendType, b.Reject = b.AppendType[:0], b.Reject[:0]
+	m := g.memory
+	m.kinds, m.rejects = m.kinds[:0], m.rejects[:0]
 	for _, v := range values[columnAppendType] {
-		b.AppendType = append(b.AppendType, column.TimeType(v))
+		m.kinds = append(m.kinds, column.TimeType(v))
 	}
 	for _, v := range values[columnReject] {
-		b.Reject = append(b.Reject, uint8(v))
+		m.rejects = append(m.rejects, uint8(v))
 	}
+	b.AppendType, b.Reject = m.kinds, m.rejects
 	return g.checkSystem(values)
 }
 
@@ -222,17 +240,18 @@ func (g *groupReader) time() error {
 		return fmt.Errorf("column %q: %w", g.src.EventTime, err)
 	}
 	b := g.batch
-	b.Time = b.Time[:0]
+	times := g.memory.times[:0]
 	for i := range g.rows {
 		switch {
 		case b.Reject[i] != 0:
-			b.Time = append(b.Time, 0)
+			times = append(times, 0)
 		case !c.Present(i):
 			return fmt.Errorf("row %d is accepted without an event time", i)
 		default:
-			b.Time = append(b.Time, eventTime(c.Ints[i], b.Append[i], g.src.ToleranceMS))
+			times = append(times, eventTime(c.Ints[i], b.Append[i], g.src.ToleranceMS))
 		}
 	}
+	g.memory.times, b.Time = times, times
 	return nil
 }
 
@@ -246,7 +265,7 @@ func eventTime(said, appended, tolerance int64) int64 {
 
 // field reads field i of src into c.
 func (g *groupReader) field(i int, c *column.Column) error {
-	m := &g.columns[i]
+	m := &g.memory.columns[i]
 	at := firstField + g.fields[i]
 	switch c.Type {
 	case schema.String, schema.JSON:
