@@ -27,10 +27,9 @@ type shape struct {
 type span struct{ low, high int }
 
 var (
-	none = span{0, 0}
-	one  = span{1, 1}
-	any_ = span{0, MaxInputs}
-	some = span{1, MaxInputs}
+	one      = span{1, 1}
+	optional = span{0, MaxInputs}
+	some     = span{1, MaxInputs}
 )
 
 // check tells whether cfg has the shape, and returns the tiers of its windows.
@@ -108,17 +107,15 @@ func (s *shape) checkInput(in *Input) error {
 
 // inputsOf returns the inputs of one role; they stand together.
 func inputsOf(inputs []Input, role Role) []Input {
-	from, to := rangeOf(inputs, role)
-	return inputs[from:to]
-}
-
-func rangeOf(inputs []Input, role Role) (from, to int) {
+	from := 0
 	for from < len(inputs) && inputs[from].Role < role {
 		from++
 	}
-	for to = from; to < len(inputs) && inputs[to].Role == role; to++ {
+	to := from
+	for to < len(inputs) && inputs[to].Role == role {
+		to++
 	}
-	return from, to
+	return inputs[from:to]
 }
 
 // tupleOf returns the types of a tuple of inputs.

@@ -11,7 +11,7 @@ var countKind = Kind{
 	Name: "count", Version: 1,
 	CheckQuery: plainQuery("count"),
 	New: func(cfg Config) (Operator, error) {
-		s := shape{name: "count", values: any_}
+		s := shape{name: "count", values: optional}
 		tiers, err := s.check(&cfg)
 		if err != nil {
 			return nil, err

@@ -24,7 +24,7 @@ var lastNKind = Kind{
 	Name: "last_n", Version: 1,
 	CheckQuery: func(cfg Config, q Query) error { return checkQuery("last_n", &cfg, &q, true, false) },
 	New: func(cfg Config) (Operator, error) {
-		s := shape{name: "last_n", values: any_, keys: any_, bounded: true}
+		s := shape{name: "last_n", values: optional, keys: optional, bounded: true}
 		tiers, err := s.check(&cfg)
 		if err != nil {
 			return nil, err

@@ -71,7 +71,7 @@ func buckets(cfg *operator.Config, events []Event, newest int64) []*bucket {
 
 // group writes the cells of one key: which tiers there are, then tier by tier how many buckets, their numbers and what
 // aggregate makes of them. A bucket of which it makes nil is no cell.
-func group(dst []byte, bs []*bucket, aggregate func(b *bucket) []byte) []byte {
+func group(bs []*bucket, aggregate func(b *bucket) []byte) []byte {
 	var kept []*bucket
 	var content [][]byte
 	var tiers uint64
@@ -84,9 +84,9 @@ func group(dst []byte, bs []*bucket, aggregate func(b *bucket) []byte) []byte {
 		}
 	}
 	if len(kept) == 0 {
-		return dst
+		return nil
 	}
-	dst = wire.AppendUvarint(dst, tiers)
+	dst := wire.AppendUvarint(nil, tiers)
 	for i, b := range kept {
 		first := i == 0 || kept[i-1].tier != b.tier
 		switch {

@@ -42,7 +42,7 @@ func datum(in *operator.Input, d *Datum) operator.Value {
 }
 
 func firstState(cfg *operator.Config, events []Event, newest int64) []byte {
-	return group(nil, buckets(cfg, events, newest), func(b *bucket) []byte {
+	return group(buckets(cfg, events, newest), func(b *bucket) []byte {
 		e := &b.events[0]
 		dst := place(wire.AppendUvarint(nil, uint64(e.Time-b.start)), e)
 		return append(dst, tuple(cfg.Inputs, e.In)...)

@@ -10,7 +10,7 @@ import (
 )
 
 func countState(cfg *operator.Config, events []Event, newest int64) []byte {
-	return group(nil, buckets(cfg, events, newest), func(b *bucket) []byte {
+	return group(buckets(cfg, events, newest), func(b *bucket) []byte {
 		return wire.AppendUvarint(nil, uint64(len(b.events)))
 	})
 }
@@ -46,7 +46,7 @@ func value(in *operator.Input, b *big.Int) operator.Value {
 }
 
 func sumState(cfg *operator.Config, events []Event, newest int64) []byte {
-	return group(nil, buckets(cfg, events, newest), func(b *bucket) []byte {
+	return group(buckets(cfg, events, newest), func(b *bucket) []byte {
 		s := sum(b.events)
 		if s.Sign() == 0 {
 			return nil
@@ -60,7 +60,7 @@ func sumResult(cfg *operator.Config, events []Event, _ *operator.Query) operator
 }
 
 func avgState(cfg *operator.Config, events []Event, newest int64) []byte {
-	return group(nil, buckets(cfg, events, newest), func(b *bucket) []byte {
+	return group(buckets(cfg, events, newest), func(b *bucket) []byte {
 		return wire.AppendWide(wire.AppendUvarint(nil, uint64(len(b.events))), words(sum(b.events)))
 	})
 }
@@ -89,7 +89,7 @@ func extreme(events []Event, sign int) int64 {
 }
 
 func extremeState(cfg *operator.Config, events []Event, newest int64, sign int) []byte {
-	return group(nil, buckets(cfg, events, newest), func(b *bucket) []byte {
+	return group(buckets(cfg, events, newest), func(b *bucket) []byte {
 		return wire.AppendVarint(nil, extreme(b.events, sign))
 	})
 }

@@ -38,7 +38,7 @@ func topKState(cfg *operator.Config, events []Event, newest int64) []byte {
 	var body []byte
 	n := uint64(0)
 	for _, key := range keys {
-		cells := group(nil, buckets(cfg, groups[key], newest), func(b *bucket) []byte {
+		cells := group(buckets(cfg, groups[key], newest), func(b *bucket) []byte {
 			sum := new(big.Int)
 			for _, e := range b.events {
 				sum.Add(sum, weight(cfg, &e))

@@ -1,0 +1,108 @@
+package operator_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tidemark-io/tidemark/shared/operator"
+	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/shared/window"
+)
+
+// TestConfigRefused wants each fault refused with words that lead to its cure.
+func TestConfigRefused(t *testing.T) {
+	all := []window.Window{window.All}
+	named := func(in operator.Input, name string) operator.Input {
+		in.Name = name
+		return in
+	}
+	weight := input(operator.RoleWeight, schema.Int32)
+	for _, c := range []struct {
+		kind string
+		cfg  operator.Config
+		say  string
+	}{
+		{"count", operator.Config{Inputs: inputs{key(schema.String)}, Windows: all}, "takes no key"},
+		{"count", operator.Config{Inputs: inputs{weight}, Windows: all}, "takes no weight"},
+		{"count", operator.Config{}, "no window"},
+		{"count", operator.Config{Windows: all, N: 3}, "leave n out"},
+		{"sum", operator.Config{Windows: all}, "no value: declare one"},
+		{"sum", operator.Config{Inputs: inputs{value(schema.Int32), value(schema.Int32)}, Windows: all}, "at most 1"},
+		{"sum", operator.Config{Inputs: inputs{value(schema.Bool)}, Windows: all}, "want int32, int64 or decimal(n)"},
+		{"sum", operator.Config{Inputs: inputs{value(schema.Time)}, Windows: all}, "want int32, int64 or decimal(n)"},
+		{"avg", operator.Config{Inputs: inputs{value(schema.String)}, Windows: all}, "want int32, int64 or decimal(n)"},
+		{"min", operator.Config{Inputs: inputs{value(schema.Enum)}, Windows: all}, "want int32, int64, decimal(n) or time"},
+		{"max", operator.Config{Inputs: inputs{value(schema.Bool)}, Windows: all}, "want int32, int64, decimal(n) or time"},
+		{"max", operator.Config{Inputs: inputs{{Role: operator.RoleValue, Type: schema.Decimal, Scale: 13}}, Windows: all}, "scale 13"},
+		{"first", operator.Config{Windows: all}, "no value"},
+		{"first", operator.Config{Inputs: inputs{named(value(schema.Bool), "a"), named(value(schema.Bool), "a")}, Windows: all}, "stands twice"},
+		{"last", operator.Config{Inputs: inputs{named(value(schema.Bool), "a"), named(value(schema.Bool), "")}, Windows: all}, "is empty"},
+		{"last", operator.Config{Inputs: inputs{{Role: operator.RoleValue, Name: "a"}}, Windows: all}, "has type"},
+		{"last_n", operator.Config{Inputs: inputs{key(schema.String)}, Windows: all}, "1 to 1024"},
+		{"last_n", operator.Config{Inputs: inputs{key(schema.String)}, Windows: all, N: operator.MaxN + 1}, "1 to 1024"},
+		{"last_n", operator.Config{Windows: all, N: 1}, "no key and no value"},
+		{"last_n", operator.Config{Inputs: inputs{key(schema.JSON)}, Windows: all, N: 1}, "use a field of it"},
+		{"top_k", operator.Config{Inputs: inputs{weight}, Windows: all}, "no key"},
+		{"top_k", operator.Config{Inputs: inputs{key(schema.String), input(operator.RoleWeight, schema.Decimal)}, Windows: all}, "want int32 or int64"},
+		{"top_k", operator.Config{Inputs: inputs{named(key(schema.String), "score")}, Windows: all}, "stands twice"},
+		{"top_k", operator.Config{Inputs: inputs{weight, key(schema.String)}, Windows: all}, "in this order"},
+		{"top_k", operator.Config{Inputs: inputs{{Role: 9, Type: schema.Bool}}, Windows: all}, "no key"},
+		{"count", operator.Config{Inputs: slices.Repeat(inputs{value(schema.Bool)}, operator.MaxInputs+1), Windows: all}, "at most 64"},
+	} {
+		kind, _ := operator.Lookup(c.kind)
+		op, err := kind.New(c.cfg)
+		if !errors.Is(err, operator.ErrConfig) || op != nil || !strings.Contains(err.Error(), c.say) || !strings.Contains(err.Error(), c.kind) {
+			t.Errorf("%s of %+v: error %v, want one that says %q", c.kind, c.cfg, err, c.say)
+		}
+	}
+	count, _ := operator.Lookup("count")
+	if _, err := count.New(operator.Config{Windows: []window.Window{{Length: 10, Hop: 3}}}); !errors.Is(err, window.ErrInvalid) {
+		t.Errorf("a hop that divides nothing: error %v", err)
+	}
+}
+
+// TestConfigAtTheLimit accepts what stands just at a bound.
+func TestConfigAtTheLimit(t *testing.T) {
+	all := []window.Window{window.All}
+	lastN, _ := operator.Lookup("last_n")
+	if _, err := lastN.New(operator.Config{Inputs: inputs{key(schema.String)}, Windows: all, N: operator.MaxN}); err != nil {
+		t.Error(err)
+	}
+	count, _ := operator.Lookup("count")
+	if _, err := count.New(operator.Config{Inputs: slices.Repeat(inputs{value(schema.Bool)}, operator.MaxInputs), Windows: all}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestQueryRefused(t *testing.T) {
+	week, fine := win(7*window.Day), window.Window{Length: 100 * window.Day, Hop: window.Minute}
+	for _, c := range []struct {
+		kind  string
+		query operator.Query
+		say   string
+	}{
+		{"count", operator.Query{Window: win(window.Day)}, "not made for a window"},
+		{"sum", operator.Query{Window: week, Limit: 1}, "leave the limit out"},
+		{"last", operator.Query{Window: week, HalfLife: 1}, "leave the half-life out"},
+		{"last_n", operator.Query{Window: week, HalfLife: 1}, "leave the half-life out"},
+		{"last_n", operator.Query{Window: week, Limit: -1}, "below 0"},
+		{"top_k", operator.Query{Window: week, HalfLife: -1}, "below 0"},
+		{"top_k", operator.Query{HalfLife: 1}, "needs a horizon"},
+		{"top_k", operator.Query{Window: week, HalfLife: schema.MaxTime + 1}, "at most"},
+		{"top_k", operator.Query{Window: fine, HalfLife: 2 * window.Day}, "at most 65536 hops"},
+	} {
+		kind, _ := operator.Lookup(c.kind)
+		cfg := configs[c.kind][0]
+		cfg.Windows = []window.Window{week, fine, window.All}
+		if err := kind.CheckQuery(cfg, c.query); !errors.Is(err, operator.ErrConfig) || !strings.Contains(err.Error(), c.say) {
+			t.Errorf("%s asked %+v: error %v, want one that says %q", c.kind, c.query, err, c.say)
+		}
+	}
+	topK, _ := operator.Lookup("top_k")
+	cfg := operator.Config{Inputs: inputs{key(schema.String)}, Windows: []window.Window{{Length: operator.MaxDecayHops * window.Minute, Hop: window.Minute}}}
+	if err := topK.CheckQuery(cfg, operator.Query{Window: cfg.Windows[0], HalfLife: window.Day * 40}); err != nil {
+		t.Errorf("a table of just %d factors: %v", operator.MaxDecayHops, err)
+	}
+}
