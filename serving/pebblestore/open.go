@@ -3,12 +3,10 @@ package pebblestore
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/tidemark-io/tidemark/shared/lane"
 )
@@ -32,15 +30,16 @@ type Store struct {
 // Open opens the store in dir, creating it if it is not there, and removes the address that an earlier owner left. It
 // errs with ErrLocked if the folder is in use and with lane.ErrStore if it is damaged or of another version.
 func Open(dir string, opts Options) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	opts = opts.withDefaults()
+	if err := opts.fs.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("%w: making the folder of the store: %w", lane.ErrStore, err)
 	}
-	lock, err := pebble.LockDirectory(dir, vfs.Default)
+	lock, err := pebble.LockDirectory(dir, opts.fs)
 	if err != nil {
 		return nil, lockError(dir, err)
 	}
 	s := &Store{dir: dir, lock: lock}
-	if err := s.open(opts.withDefaults()); err != nil {
+	if err := s.open(opts); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return s, nil

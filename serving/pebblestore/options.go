@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Defaults of Options.
@@ -35,13 +36,16 @@ type Options struct {
 	// Fatal is called when Pebble cannot go on (a full or failing disk) and must not return; nil logs the reason and
 	// ends the process with exit code 4. Everything committed so far is in its log or will be folded again.
 	Fatal func(reason string)
+
+	fs vfs.FS // nil is the disk; tests have one that crashes
 }
 
 func (o Options) withDefaults() Options {
 	o.CacheBytes = cmp.Or(o.CacheBytes, DefaultCacheBytes)
 	o.MemTableBytes = cmp.Or(o.MemTableBytes, DefaultMemTableBytes)
-	if o.Logger == nil {
-		o.Logger = slog.Default()
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	if o.fs == nil {
+		o.fs = vfs.Default
 	}
 	if o.Fatal == nil {
 		log := o.Logger
@@ -54,7 +58,8 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) pebble(lock *pebble.Lock) *pebble.Options {
-	p := &pebble.Options{
+	return &pebble.Options{
+		FS:                 o.fs,
 		CacheSize:          o.CacheBytes,
 		MemTableSize:       o.MemTableBytes,
 		MaxOpenFiles:       maxOpenFiles,
@@ -62,7 +67,6 @@ func (o Options) pebble(lock *pebble.Lock) *pebble.Options {
 		Lock:               lock,
 		Logger:             logger{o.Logger, o.Fatal},
 	}
-	return p
 }
 
 // logger carries Pebble's messages to slog. They are for somebody who looks into Pebble, hence debug; what matters to

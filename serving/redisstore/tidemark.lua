@@ -11,7 +11,7 @@ local CHUNK = 4000
 
 -- count returns s as a number if it is an integer from 0 to MAX in its one canonical form.
 local function count(s)
-  if #s > 16 or not string.find(s, '^%d+$') then return nil end
+  if not string.find(s, '^%d+$') then return nil end
   if #s > 1 and string.byte(s, 1) == 48 then return nil end
   local n = tonumber(s)
   if n > MAX then return nil end
