@@ -1,6 +1,7 @@
 package archivefile_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -115,7 +116,7 @@ func BenchmarkGenericReader8(b *testing.B) {
 		for {
 			n, err := r.Read(buffer)
 			rows += n
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

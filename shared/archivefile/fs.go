@@ -1,6 +1,7 @@
 package archivefile
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -46,8 +47,7 @@ func (OS) Create(folder string) (File, string, error) {
 		return nil, "", err
 	}
 	if err := f.Chmod(fileMode); err != nil {
-		f.Close() //nolint:errcheck // the error of Chmod is the one to tell
-		return nil, "", err
+		return nil, "", errors.Join(err, f.Close())
 	}
 	return f, f.Name(), nil
 }

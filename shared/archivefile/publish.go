@@ -32,7 +32,9 @@ func (w *Writer) compare(path string) error {
 	if err != nil {
 		return err
 	}
-	defer other.Close() //nolint:errcheck // it was only read
+	if err := other.Close(); err != nil {
+		return err
+	}
 	switch theirs := other.Footer(); {
 	case theirs.Equal(&w.footer):
 		return nil

@@ -272,6 +272,7 @@ func (g *groupReader) field(i int, c *column.Column) error {
 		return g.bytes(at, m, c)
 	case schema.Enum:
 		return g.enum(at, m, c)
+	default:
 	}
 	p, err := g.page(at)
 	if err != nil {

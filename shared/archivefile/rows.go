@@ -85,7 +85,7 @@ func appendColumn(dst, src *column.Column, from, to int) {
 // and values (i64 each, or the end of each value in the column's bytes as u32 after a u32 0, then the bytes). Integers
 // are little-endian; nulls are 0 or empty.
 func digestGroup(h hash.Hash, b *column.Batch) {
-	put := func(p []byte) { h.Write(p) } //nolint:errcheck // a hash never fails
+	put := func(p []byte) { h.Write(p) } // a hash never fails
 	put(binary.LittleEndian.AppendUint32(nil, uint32(b.N)))
 	put(littleEndian(b.Offset))
 	put(littleEndian(b.Append))

@@ -69,7 +69,7 @@ func (a *Archiver) run(ctx context.Context) error {
 		}
 		wants = wants[:0]
 		for _, p := range a.partitions {
-			if p.err == nil {
+			if !p.stopped() {
 				wants = append(wants, kafkalog.Want{Partition: p.id.ID, Offset: p.position})
 			}
 		}
@@ -128,27 +128,30 @@ func (a *Archiver) reachable(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case err == nil:
-		if a.trouble {
-			a.cfg.Logger.Info("log can be reached again", "topic", a.cfg.Source.Topic)
-		}
-		a.trouble = false
-		return nil
-	case !kafkalog.Transient(err):
+	case err != nil && !kafkalog.Transient(err):
 		return fmt.Errorf("archiving %s: %w", a.cfg.Source.Name, err)
+	case err != nil:
+		a.wait(ctx, err)
+	case a.trouble:
+		a.trouble = false
+		a.cfg.Logger.Info("log can be reached again", "topic", a.cfg.Source.Topic)
 	}
+	return nil
+}
+
+// wait pauses because of cause, which it tells of once.
+func (a *Archiver) wait(ctx context.Context, cause error) {
 	if !a.trouble {
-		a.cfg.Logger.Warn("log cannot be reached; waiting, nothing is lost", "topic", a.cfg.Source.Topic, "error", err)
+		a.cfg.Logger.Warn("log cannot be reached; waiting, nothing is lost", "topic", a.cfg.Source.Topic, "error", cause)
 	}
 	a.trouble = true
 	pause(ctx, a.cfg.Backoff)
-	return nil
 }
 
 // deliver hands a partition what was fetched of it. Errors of the log stop the partition, others are returned.
 func (a *Archiver) deliver(ctx context.Context, got *kafkalog.Fetched) error {
 	i := slices.IndexFunc(a.partitions, func(p *partition) bool { return p.id.ID == got.Partition })
-	if i < 0 || a.partitions[i].err != nil {
+	if i < 0 || a.partitions[i].stopped() {
 		return nil
 	}
 	p := a.partitions[i]

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -128,7 +127,7 @@ func (s *setup) run(t *testing.T, seed uint64, fetches int) (*archive.Archiver, 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	a, err := archive.New(archive.Config{
-		Dir: s.dir, Source: s.src, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), FS: s.fs, TailAge: s.tail, Now: s.now, Written: s.files,
+		Dir: s.dir, Source: s.src, Logger: slog.New(slog.DiscardHandler), FS: s.fs, TailAge: s.tail, Now: s.now, Written: s.files,
 		Log: &reader{topic: s.log, rand: rand.New(rand.NewPCG(seed, 7)), stop: cancel, left: fetches},
 		Partitions: func(context.Context) ([]int32, error) {
 			var ids []int32
@@ -454,12 +453,8 @@ func TestTailOutlivesTrimming(t *testing.T) {
 // TestTailAge: a record waits for TailAge, no longer, and its tail is superseded by the next one and by the block.
 func TestTailAge(t *testing.T) {
 	t.Parallel()
-	log := newTopic(rand.New(rand.NewPCG(6, 6)), 1, 0)
-	log.end[0] = 10
 	clock := time.Unix(1000, 0)
 	var written []archive.File
-	s := &setup{dir: t.TempDir(), src: hits(), log: log, tail: time.Minute, now: func() time.Time { return clock }}
-	s.files = func(f archive.File) { written = append(written, f) }
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	fetches := 0
@@ -489,7 +484,9 @@ func TestTailAge(t *testing.T) {
 		return []kafkalog.Fetched{{Partition: 0, Next: next, LastStable: next}}
 	})
 	a, err := archive.New(archive.Config{
-		Dir: s.dir, Source: s.src, Logger: slog.New(slog.DiscardHandler), TailAge: time.Minute, Now: s.now, Written: s.files, Log: follow,
+		Dir: t.TempDir(), Source: hits(), Logger: slog.New(slog.DiscardHandler), TailAge: time.Minute, Log: follow,
+		Now:        func() time.Time { return clock },
+		Written:    func(f archive.File) { written = append(written, f) },
 		Partitions: func(context.Context) ([]int32, error) { return []int32{0}, nil },
 	})
 	if err != nil {

@@ -230,6 +230,9 @@ func (p *partition) buffered() int64 {
 	return p.writer.BufferedBytes()
 }
 
+// stopped tells whether the log's error has ended the partition's work.
+func (p *partition) stopped() bool { return p.err != nil }
+
 // report tells the stats how far the partition is.
 func (p *partition) report() {
 	progress := Progress{Partition: p.id, Archived: p.archived, Position: p.position, End: p.end}
