@@ -91,7 +91,7 @@ func (c *Client) greetBroker(ctx context.Context, address string) error {
 		return err
 	}
 	pc := protocol.NewConn(conn, c.cfg.ClientID)
-	defer pc.Close() //nolint:errcheck // nothing was written that a failed close could lose
+	defer pc.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	m, err := pc.RoundTrip(&apiversions.Request{})
@@ -134,7 +134,7 @@ func (c *Client) Close() {
 	c.stop()
 	c.transport.CloseIdleConnections()
 	for conn := range conns {
-		conn.Conn.Close() //nolint:errcheck // closing is all that is left to do with it
+		conn.Conn.Close()
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -120,7 +122,7 @@ func TestDialGivesUpOnSilence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // a test's listener
+	defer l.Close()
 	_, err = kafkalog.Dial(t.Context(), kafkalog.Config{Brokers: []string{l.Addr().String()}, DialTimeout: 50 * time.Millisecond})
 	if !errors.Is(err, kafkalog.ErrUnreachable) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error is %v, want ErrUnreachable and a deadline", err)
@@ -311,6 +313,86 @@ func (d *damagingConn) Read(p []byte) (int, error) {
 		p[i] ^= 1
 	}
 	return n, err
+}
+
+// TestLostAnswerAppendsTwice: a producer without idempotence cannot know. A new offset is a new event.
+func TestLostAnswerAppendsTwice(t *testing.T) {
+	b := broker(t, devbroker.Config{})
+	var armed atomic.Bool
+	c := client(t, kafkalog.Config{
+		Brokers: []string{b.Addr()},
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			return &cuttingConn{Conn: conn, armed: &armed}, err
+		},
+	})
+	desc := create(t, c, "lost", 1)
+	armed.Store(true)
+	produce(t, c, "lost", 0, "unanswered")
+	if armed.Load() {
+		t.Fatal("no answer was lost")
+	}
+	var got []int64
+	err := c.Scan(t.Context(), desc, 0, 0, 2, func(r *record.Record) error {
+		got = append(got, r.Offset)
+		return nil
+	})
+	if err != nil || !slices.Equal(got, []int64{0, 1}) {
+		t.Errorf("offsets %v, error %v; want the record twice", got, err)
+	}
+}
+
+// cuttingConn breaks instead of delivering the answer to the first request that contains a known value.
+type cuttingConn struct {
+	net.Conn
+	armed *atomic.Bool
+	cut   atomic.Bool
+}
+
+func (c *cuttingConn) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("unanswered")) && c.armed.Swap(false) {
+		c.cut.Store(true)
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *cuttingConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p) // the broker has answered, so it has appended
+	if c.cut.Load() {
+		return 0, io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// TestCancelledFetchesLeaveNothingBehind: the buffers of an abandoned exchange are not used again (run with -race).
+func TestCancelledFetchesLeaveNothingBehind(t *testing.T) {
+	b := broker(t, devbroker.Config{})
+	c := client(t, kafkalog.Config{Brokers: []string{b.Addr()}})
+	desc := create(t, c, "cancelled", 1)
+	f := c.NewFetcher(desc)
+	defer f.Close()
+	next := int64(0)
+	for i := range 50 {
+		ctx, cancel := context.WithCancel(t.Context())
+		go cancel()
+		_, err := f.Fetch(ctx, []kafkalog.Want{{Offset: next}}, time.Minute)
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		produce(t, c, "cancelled", 0, fmt.Sprint("value ", i))
+		for next == int64(i) {
+			got, err := f.Fetch(t.Context(), []kafkalog.Want{{Offset: next}}, time.Minute)
+			if err != nil || len(got) != 1 || got[0].Err != nil {
+				t.Fatalf("fetched %v, error %v", got, err)
+			}
+			for _, r := range got[0].Records {
+				if want := fmt.Sprint("value ", r.Offset); string(r.Value) != want {
+					t.Fatalf("offset %d is %q", r.Offset, r.Value)
+				}
+			}
+			next = got[0].Next
+		}
+	}
 }
 
 // TestResponseLargerThanAFrame is an error that waiting does not cure.

@@ -44,7 +44,7 @@ type call struct {
 }
 
 // ApiKey is the inner message's.
-func (c *call) ApiKey() protocol.ApiKey { return c.inner.ApiKey() }
+func (c *call) ApiKey() protocol.ApiKey { return c.inner.ApiKey() } //nolint:revive // kafka-go's name
 
 // Required notes the version that was negotiated for the connection.
 func (c *call) Required(versions map[protocol.ApiKey]int16) bool {
@@ -80,7 +80,7 @@ type frame struct {
 }
 
 // ApiKey is the request's.
-func (f *frame) ApiKey() protocol.ApiKey { return f.api }
+func (f *frame) ApiKey() protocol.ApiKey { return f.api } //nolint:revive // kafka-go's name
 
 // Required makes Transport hand the connection to RawExchange.
 func (f *frame) Required(map[protocol.ApiKey]int16) bool { return true }

@@ -42,7 +42,6 @@ type Fetcher struct {
 	bell    chan struct{}     // rung when a flight has landed
 	running sync.WaitGroup
 	out     []Fetched
-	batch   []Want // scratch: wants of one node
 	closed  bool
 }
 

@@ -74,7 +74,7 @@ func (f *fetchResponse) parse(r wireReader) bool {
 	f.answers, f.aborted = f.answers[:0], f.aborted[:0]
 	r.int32() // throttle time
 	f.code = r.int16()
-	r.int32() // session
+	r.int32()               // session
 	for range r.array(18) { // the least that a topic takes, as 37 for a partition and 17 for a transaction
 		r.id()
 		for range r.array(37) {

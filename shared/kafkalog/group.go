@@ -45,13 +45,13 @@ type GroupConfig struct {
 func (c GroupConfig) Validate() error {
 	var faults []error
 	if c.ID == "" {
-		faults = append(faults, errors.New("ID is empty"))
+		faults = append(faults, errors.New("field ID is empty"))
 	}
 	if len(c.Topics) == 0 {
-		faults = append(faults, errors.New("there are no Topics"))
+		faults = append(faults, errors.New("field Topics is empty"))
 	}
 	if c.Instance == "" {
-		faults = append(faults, errors.New("Instance is empty"))
+		faults = append(faults, errors.New("field Instance is empty"))
 	}
 	for _, d := range []time.Duration{c.SessionTimeout, c.HeartbeatInterval, c.RebalanceTimeout, c.WatchInterval} {
 		if d < 0 {
@@ -79,41 +79,47 @@ func (c GroupConfig) withDefaults() GroupConfig {
 // Group is this process's membership in a consumer group: it says which partitions are ours for now. It may be wrong for
 // a while (a process that was stopped and goes on still believes what it believed), so exactness must not rest on it.
 type Group struct {
-	cfg   GroupConfig
-	group *kafka.ConsumerGroup
+	cfg    GroupConfig
+	client *Client
+	group  *kafka.ConsumerGroup
+
+	// counts are the topics' numbers of partitions when they were looked at last, from before the first generation on.
+	// Only the goroutine that watches for the current generation touches them.
+	counts map[string]int
 }
 
-// JoinGroup begins to take part in a group. It checks that the topics exist (kafka-go would rejoin in a tight loop until
-// they do); joining itself goes on in the background, and Next tells of it.
+// JoinGroup begins to take part in a group. It checks that the topics exist; joining itself goes on in the background, and
+// Next tells of it.
 func (c *Client) JoinGroup(ctx context.Context, cfg GroupConfig) (*Group, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
+	counts := map[string]int{}
 	for _, t := range cfg.Topics {
-		if _, err := c.metadata(ctx, t); err != nil {
+		m, err := c.metadata(ctx, t)
+		if err != nil {
 			return nil, fmt.Errorf("joining group %s: %w", cfg.ID, err)
 		}
+		counts[t] = len(m.leaders)
 	}
 	g, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
-		ID:                     cfg.ID,
-		Brokers:                c.cfg.Brokers,
-		Dialer:                 &kafka.Dialer{ClientID: c.cfg.ClientID, DialFunc: c.dial, Timeout: c.cfg.DialTimeout},
-		Topics:                 cfg.Topics,
-		GroupBalancers:         []kafka.GroupBalancer{rendezvous{cfg.Instance}},
-		HeartbeatInterval:      cfg.HeartbeatInterval,
-		SessionTimeout:         cfg.SessionTimeout,
-		RebalanceTimeout:       cfg.RebalanceTimeout,
-		JoinGroupBackoff:       defaultRejoinPause,
-		WatchPartitionChanges:  true,
-		PartitionWatchInterval: cfg.WatchInterval,
-		Timeout:                min(c.cfg.RequestTimeout, cfg.SessionTimeout/2),
-		ErrorLogger:            groupLogger(cfg.Log),
+		ID:                cfg.ID,
+		Brokers:           c.cfg.Brokers,
+		Dialer:            &kafka.Dialer{ClientID: c.cfg.ClientID, DialFunc: c.dial, Timeout: c.cfg.DialTimeout},
+		Topics:            cfg.Topics,
+		GroupBalancers:    []kafka.GroupBalancer{rendezvous{cfg.Instance}},
+		HeartbeatInterval: cfg.HeartbeatInterval,
+		SessionTimeout:    cfg.SessionTimeout,
+		RebalanceTimeout:  cfg.RebalanceTimeout,
+		JoinGroupBackoff:  defaultRejoinPause,
+		Timeout:           min(c.cfg.RequestTimeout, cfg.SessionTimeout/2),
+		ErrorLogger:       groupLogger(cfg.Log),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("joining group %s: %w", cfg.ID, err)
 	}
-	return &Group{cfg: cfg, group: g}, nil
+	return &Group{cfg: cfg, client: c, group: g, counts: counts}, nil
 }
 
 func groupLogger(log func(string)) kafka.Logger {
@@ -136,7 +142,7 @@ func (g *Group) Next(ctx context.Context) (*Generation, error) {
 	gen, err := g.group.Next(ctx)
 	switch {
 	case err == nil:
-		return newGeneration(gen), nil
+		return g.begin(gen), nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, kafka.ErrGroupClosed):
@@ -162,21 +168,50 @@ type Generation struct {
 	giveUp sync.Once
 }
 
-func newGeneration(gen *kafka.Generation) *Generation {
-	g := &Generation{Number: gen.ID, Assigned: map[string][]int32{}, gen: gen, give: make(chan struct{})}
-	for topic, ps := range gen.Assignments {
-		g.Assigned[topic] = make([]int32, 0, len(ps))
+// begin wraps a generation, and watches for reasons to end it.
+func (g *Group) begin(inner *kafka.Generation) *Generation {
+	gen := &Generation{Number: inner.ID, Assigned: map[string][]int32{}, gen: inner, give: make(chan struct{})}
+	for topic, ps := range inner.Assignments {
+		gen.Assigned[topic] = make([]int32, 0, len(ps))
 		for _, p := range ps {
-			g.Assigned[topic] = append(g.Assigned[topic], int32(p.ID)) // p.Offset is not ours to believe
+			gen.Assigned[topic] = append(gen.Assigned[topic], int32(p.ID)) // p.Offset is not ours to believe
 		}
 	}
-	gen.Start(func(ctx context.Context) { // one function that returns ends the generation
+	gen.Run(func(ctx context.Context) { g.watch(ctx, gen.give) })
+	return gen
+}
+
+// watch returns when a topic has another number of partitions than it had, or the generation is given up; its return
+// ends the generation. kafka-go's own watcher shares the heartbeats' connection, misses a topic that grows just before
+// it begins, and ends generations in a tight loop while a topic is away.
+func (g *Group) watch(ctx context.Context, give <-chan struct{}) {
+	tick := time.NewTicker(g.cfg.WatchInterval)
+	defer tick.Stop()
+	for {
 		select {
 		case <-ctx.Done():
-		case <-g.give:
+			return
+		case <-give:
+			return
+		case <-tick.C:
+			if g.grown(ctx) {
+				return
+			}
 		}
-	})
-	return g
+	}
+}
+
+// grown tells whether a topic's number of partitions has changed since it was looked at last. A topic that cannot be
+// asked for has not changed.
+func (g *Group) grown(ctx context.Context) bool {
+	changed := false
+	for topic, count := range g.counts {
+		if m, err := g.client.metadata(ctx, topic); err == nil && len(m.leaders) != count {
+			g.counts[topic] = len(m.leaders)
+			changed = true
+		}
+	}
+	return changed
 }
 
 // Run starts fn, with a context that ends with the generation; fn must then drain within DrainLimit and return. The next

@@ -50,7 +50,7 @@ type Message struct {
 	Partition int32
 }
 
-// ByKey, as a Message's partition, chooses it by the Murmur2 hash of the key, as Java clients and librdkafka's murmur2
+// ByKey as a Message's partition chooses it by the Murmur2 hash of the key, as Java clients and librdkafka's murmur2
 // partitioners do. Messages with a null key are dealt out in turn.
 const ByKey = int32(-1)
 

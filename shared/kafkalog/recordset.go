@@ -243,10 +243,17 @@ type cursor struct {
 }
 
 func (c *cursor) varint() int64 {
-	if c.i < len(c.b) && c.b[c.i] < 0x80 { // most are one byte long
-		v := c.b[c.i]
-		c.i++
-		return int64(v>>1) ^ -int64(v&1)
+	if i := c.i; i >= 0 && i+1 < len(c.b) { // most are one or two bytes long
+		v := uint64(c.b[i])
+		if v < 0x80 {
+			c.i = i + 1
+			return int64(v>>1) ^ -int64(v&1)
+		}
+		if w := uint64(c.b[i+1]); w < 0x80 {
+			c.i = i + 2
+			v = v&0x7f | w<<7
+			return int64(v>>1) ^ -int64(v&1)
+		}
 	}
 	if c.bad || c.i > len(c.b) {
 		c.bad = true

@@ -28,7 +28,7 @@ type route struct {
 // refresh asks for the leaders if they are stale or old. A refresh that was due to age only may fail without harm: the
 // leaders known are good as long as they answer.
 func (r *route) refresh(ctx context.Context) error {
-	if !r.asked.IsZero() && !r.stale && time.Since(r.asked) < routeAge {
+	if r.leaders != nil && !r.stale && time.Since(r.asked) < routeAge {
 		return nil
 	}
 	if left := routePause - time.Since(r.asked); !r.asked.IsZero() && left > 0 {

@@ -3,7 +3,9 @@ package kafkalog_test
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,6 +192,77 @@ func TestProducerGivesUpInTime(t *testing.T) {
 			t.Errorf("it gave up after %s, want 20 s", d)
 		}
 	})
+}
+
+// TestSilentCoordinatorEndsTheGeneration within a heartbeat and its timeout: the member must not go on believing.
+func TestSilentCoordinatorEndsTheGeneration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := new(devbroker.Network)
+		b, err := devbroker.Start(devbroker.Config{Listen: "127.0.0.1:9092", Network: network})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		var silent atomic.Bool
+		c, err := kafkalog.Dial(t.Context(), kafkalog.Config{
+			Brokers: []string{"127.0.0.1:9092"},
+			Dial: func(ctx context.Context, n, address string) (net.Conn, error) {
+				conn, err := network.DialContext(ctx, n, address)
+				return &silentConn{conn, &silent}, err
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		create(t, c, "t", 1)
+		g, err := c.JoinGroup(t.Context(), kafkalog.GroupConfig{ID: "g", Topics: []string{"t"}, Instance: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gen, err := g.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		gen.Run(func(ctx context.Context) { <-ctx.Done(); close(ended) })
+		silent.Store(true)
+		begin := time.Now()
+		<-ended
+		if d := time.Since(begin); d > kafkalog.DefaultHeartbeatInterval+kafkalog.DefaultSessionTimeout/2 {
+			t.Errorf("it ended after %s", d)
+		}
+		silent.Store(false)
+		for {
+			if gen, err = g.Next(t.Context()); err == nil {
+				break
+			}
+			if !kafkalog.Transient(err) {
+				t.Fatal(err)
+			}
+		}
+		if len(gen.Assigned["t"]) != 1 {
+			t.Errorf("when it speaks again we have %v", gen.Assigned)
+		}
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// silentConn swallows what the other side says.
+type silentConn struct {
+	net.Conn
+	on *atomic.Bool
+}
+
+func (s *silentConn) Read(p []byte) (int, error) {
+	for {
+		n, err := s.Conn.Read(p)
+		if err != nil || !s.on.Load() {
+			return n, err
+		}
+	}
 }
 
 // TestCommitOfAnEndedGenerationEndsIt: the coordinator's refusal alone would leave the worker running.

@@ -96,7 +96,7 @@ func shared(n int) func([][]int32) bool {
 func groupSharesAndHandsOver(b *bench) {
 	b.create(kafkalog.TopicSpec{Partitions: 4})
 	first := b.member("first")
-	defer first.Close() //nolint:errcheck // it returns none
+	defer first.Close()
 	gen := b.next(first)
 	if len(gen.Assigned[b.topic]) != 4 {
 		b.Fatalf("alone, the first member has %v", gen.Assigned)
@@ -123,12 +123,12 @@ func groupSharesAndHandsOver(b *bench) {
 func restartedMember(b *bench) {
 	b.create(kafkalog.TopicSpec{Partitions: 8})
 	stay, leave := b.member("stays"), b.member("leaves")
-	defer stay.Close() //nolint:errcheck // it returns none
+	defer stay.Close()
 	before := b.settle(shared(8), stay, leave)
 	b.must(leave.Close())
 	b.settle(shared(8), stay)
 	back := b.member("leaves")
-	defer back.Close() //nolint:errcheck // it returns none
+	defer back.Close()
 	after := b.settle(shared(8), stay, back)
 	if !slices.Equal(before[0], after[0]) || !slices.Equal(before[1], after[1]) {
 		b.Errorf("before the restart the parts were %v, after it %v", before, after)
@@ -145,7 +145,7 @@ func zombie(b *bench) {
 	b.must(old.CommitHint(map[string]map[int32]int64{b.topic: {0: 1}}))
 
 	second := b.member("heir")
-	defer second.Close() //nolint:errcheck // it returns none
+	defer second.Close()
 	gen := b.next(second)
 	for len(gen.Assigned[b.topic]) == 0 { // until the coordinator has given the zombie up
 		gen = b.next(second)
@@ -168,7 +168,7 @@ func zombie(b *bench) {
 func groupSeesGrowth(b *bench) {
 	b.create(kafkalog.TopicSpec{Partitions: 4})
 	g := b.member("only")
-	defer g.Close() //nolint:errcheck // it returns none
+	defer g.Close()
 	b.settle(shared(4), g)
 	b.must(b.foreign.Grow(b.ctx, b.topic, 8))
 	b.settle(shared(8), g)
