@@ -28,9 +28,13 @@ type Fold struct {
 
 	stamp   uint32
 	touched []int32
+	keyed   keyed
+	all     []int32 // 0, 1, 2, …: the indices of all keyed rows
 	chosen  chosen
-	pos     []tile.Pos // of the body being written
-	body    tile.Body  // the body being merged
+	// touchedSum keeps reads that are made only to be made from being taken for superfluous.
+	touchedSum uint64
+	pos        []tile.Pos // of the body being written
+	body       tile.Body  // the body being merged
 }
 
 // part is one partition that the fold has seen.
@@ -151,9 +155,16 @@ func (f *Fold) Bytes() int64 {
 // source must be one that Plan.Reads accepts; rows of one partition may come in any order of batches, each at most once.
 // In steady state (no new entity, no new partition) it does not allocate.
 func (f *Fold) Add(b *column.Batch, from, to int) (rows int) {
-	invariant.Check(0 <= from && from <= to && to <= b.N, "adding rows [%d,%d) of %d", from, to, b.N)
+	// The arguments of invariant.Check would be boxed for every batch: the branch stands here.
+	if from < 0 || from > to || to > b.N {
+		invariant.Fail("adding rows [%d,%d) of %d", from, to, b.N)
+	}
 	r := f.reader(b.Source)
-	f.chooseRows(r, b, from, to)
+	r.keyRows(&f.keyed, b, from, to)
+	for len(f.all) < len(f.keyed.row) {
+		f.all = append(f.all, int32(len(f.all)))
+	}
+	f.choose(&f.keyed, f.all[:len(f.keyed.row)])
 	f.account(r.binding.rank, b)
 	if rows = len(f.chosen.row); rows > 0 {
 		f.grow()

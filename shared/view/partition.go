@@ -29,22 +29,6 @@ type Splitter struct {
 	shards [][]int32 // indices into keyed, by shard
 }
 
-// keyed are the rows of a batch that belong to an entity.
-type keyed struct {
-	row  []int32
-	hash []uint64
-	keys []byte // the rows' keys, one after the other
-	end  []int  // where each ends
-}
-
-func (k *keyed) key(i int) []byte {
-	begin := 0
-	if i > 0 {
-		begin = k.end[i-1]
-	}
-	return k.keys[begin:k.end[i]:k.end[i]]
-}
-
 // NewSplitter returns a splitter into a number of shards, a power of two up to MaxShards.
 func (p *Plan) NewSplitter(shards int) *Splitter {
 	invariant.Check(shards > 0 && shards <= MaxShards && shards&(shards-1) == 0, "splitting into %d shards", shards)
@@ -54,31 +38,20 @@ func (p *Plan) NewSplitter(shards int) *Splitter {
 // Split makes the accepted rows [from,to) of a batch that belong to an entity the ones at hand, and returns how many
 // these are. The batch must stay as it is while they are in use. Its source must be one that Plan.Reads accepts.
 func (s *Splitter) Split(b *column.Batch, from, to int) (rows int) {
-	invariant.Check(0 <= from && from <= to && to <= b.N, "splitting rows [%d,%d) of %d", from, to, b.N)
+	if from < 0 || from > to || to > b.N {
+		invariant.Fail("splitting rows [%d,%d) of %d", from, to, b.N)
+	}
 	s.batch, s.to, s.loaded = b, to, false
 	s.reader = s.readerOf(b.Source)
-	s.reader.openKeys(b)
-	k := &s.keyed
-	k.row, k.hash, k.keys, k.end = k.row[:0], k.hash[:0], k.keys[:0], k.end[:0]
+	s.reader.keyRows(&s.keyed, b, from, to)
 	for i := range s.shards {
 		s.shards[i] = s.shards[i][:0]
 	}
-	for i := from; i < to; i++ {
-		if b.Reject[i] != 0 {
-			continue
-		}
-		begin := len(k.keys)
-		keys, ok := s.reader.appendKey(k.keys, i)
-		if !ok {
-			continue
-		}
-		hash := Hash(keys[begin:])
+	for i, hash := range s.keyed.hash {
 		shard := hash >> s.shift
-		s.shards[shard] = append(s.shards[shard], int32(len(k.row)))
-		k.keys = keys
-		k.row, k.hash, k.end = append(k.row, int32(i)), append(k.hash, hash), append(k.end, len(keys))
+		s.shards[shard] = append(s.shards[shard], int32(i))
 	}
-	return len(k.row)
+	return len(s.keyed.row)
 }
 
 func (s *Splitter) readerOf(src *schema.Source) *reader {
@@ -103,13 +76,9 @@ func (s *Splitter) Len(shard int) int { return len(s.shards[shard]) }
 // both are valid until the fold is used again. No rows of the shard may be added twice.
 func (s *Splitter) AddTo(f *Fold, shard int) (rows, slots []int32) {
 	invariant.Check(f.plan == s.plan, "adding rows of one plan to a fold of another")
-	c := &f.chosen
-	c.row, c.slot = c.row[:0], c.slot[:0]
-	for _, i := range s.shards[shard] {
-		c.row, c.slot = append(c.row, s.keyed.row[i]), append(c.slot, f.findOrAdd(s.keyed.hash[i], s.keyed.key(int(i))))
-	}
+	f.choose(&s.keyed, s.shards[shard])
 	f.account(s.reader.binding.rank, s.batch)
-	if len(c.row) == 0 {
+	if len(f.chosen.row) == 0 {
 		return nil, nil
 	}
 	if !s.loaded {
@@ -119,7 +88,7 @@ func (s *Splitter) AddTo(f *Fold, shard int) (rows, slots []int32) {
 	}
 	f.grow()
 	f.foldLoaded(s.reader, s.batch)
-	return c.row, c.slot
+	return f.chosen.row, f.chosen.slot
 }
 
 // Each calls yield with every row at hand, in order, its entity's hash and its key, which is valid during the call only.

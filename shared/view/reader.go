@@ -170,10 +170,28 @@ func (f *Fold) foldLoaded(r *reader, b *column.Batch) {
 		if bound.filter >= 0 {
 			rows.Row, rows.Slot = r.filters[bound.filter].row, r.filters[bound.filter].slot
 		}
-		if len(rows.Row) == 0 {
-			continue
-		}
 		rows.Time, rows.Offset, rows.Partition, rows.Newest = b.Time, b.Offset, b.Partition, f.newest
-		f.states[bound.state].Fold(rows)
+		f.foldRows(f.states[bound.state], rows)
+	}
+}
+
+// toucher is what States may offer for folds of many entities: to read, all at once, what folding rows of these slots
+// will read first. The result means nothing.
+type toucher interface {
+	Touch(slots []int32) uint64
+}
+
+func (f *Fold) foldRows(states operator.States, rows *operator.Rows) {
+	t, touches := states.(toucher)
+	row, slot := rows.Row, rows.Slot
+	for len(row) > 0 {
+		n := len(row)
+		if touches {
+			n = min(n, touchRows)
+			f.touchedSum += t.Touch(slot[:n])
+		}
+		rows.Row, rows.Slot = row[:n], slot[:n]
+		states.Fold(rows)
+		row, slot = row[n:], slot[n:]
 	}
 }

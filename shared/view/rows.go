@@ -6,38 +6,86 @@ import (
 	"github.com/tidemark-io/tidemark/shared/column"
 )
 
-// chosen are the rows of one Add that belong to an entity, and whose they are.
-type chosen struct {
+// keyed are the rows of a batch that belong to an entity, and its key.
+type keyed struct {
 	row  []int32
-	slot []int32
 	hash []uint64
 	keys []byte // the rows' keys, one after the other
 	end  []int  // where each ends
 }
 
-// chooseRows finds the rows [from,to) that are accepted and belong to an entity, and their slots. Keys are built and
-// hashed for all rows before any is looked up: the lookups then wait for memory side by side.
-func (f *Fold) chooseRows(r *reader, b *column.Batch, from, to int) {
-	c := &f.chosen
-	c.row, c.slot, c.hash, c.keys, c.end = c.row[:0], c.slot[:0], c.hash[:0], c.keys[:0], c.end[:0]
+func (k *keyed) key(i int) []byte {
+	begin := 0
+	if i > 0 {
+		begin = k.end[i-1]
+	}
+	return k.keys[begin:k.end[i]:k.end[i]]
+}
+
+// keyRows makes k the accepted rows [from,to) of a batch that belong to an entity.
+func (r *reader) keyRows(k *keyed, b *column.Batch, from, to int) {
+	k.row, k.hash, k.keys, k.end = k.row[:0], k.hash[:0], k.keys[:0], k.end[:0]
 	r.openKeys(b)
 	for i := from; i < to; i++ {
 		if b.Reject[i] != 0 {
 			continue
 		}
-		begin := len(c.keys)
-		keys, ok := r.appendKey(c.keys, i)
+		begin := len(k.keys)
+		keys, ok := r.appendKey(k.keys, i)
 		if !ok {
 			continue
 		}
-		c.keys = keys
-		c.row, c.hash, c.end = append(c.row, int32(i)), append(c.hash, Hash(keys[begin:])), append(c.end, len(keys))
+		k.keys = keys
+		k.row, k.hash, k.end = append(k.row, int32(i)), append(k.hash, Hash(keys[begin:])), append(k.end, len(keys))
 	}
-	begin := 0
-	for i, hash := range c.hash {
-		c.slot = append(c.slot, f.findOrAdd(hash, c.keys[begin:c.end[i]]))
-		begin = c.end[i]
+}
+
+// chosen are rows and whose they are.
+type chosen struct {
+	row  []int32
+	slot []int32
+}
+
+// choose makes f.chosen the rows with these indices in k, adding the entities that are new.
+func (f *Fold) choose(k *keyed, indices []int32) {
+	c := &f.chosen
+	c.row, c.slot = c.row[:0], c.slot[:0]
+	for len(indices) > 0 {
+		n := min(len(indices), touchRows)
+		f.touchKeys(k, indices[:n])
+		for _, i := range indices[:n] {
+			c.row, c.slot = append(c.row, k.row[i]), append(c.slot, f.findOrAdd(k.hash[i], k.key(int(i))))
+		}
+		indices = indices[n:]
 	}
+}
+
+// touchRows is how many rows are touched, and then worked on, at a time: few enough for what was touched to be in the
+// processor's nearer caches still.
+const touchRows = 256
+
+// touchKeys reads what looking up some rows will need, step by step: table, entity, key. The lookups then wait for
+// memory side by side and not each for itself, which halves their time when there are many entities.
+func (f *Fold) touchKeys(k *keyed, indices []int32) {
+	var slots [touchRows]int32
+	var at [touchRows]uint64
+	n, sum := 0, uint64(0)
+	for _, i := range indices {
+		if slot := slotOf(f.table.entries[k.hash[i]&f.table.mask]); slot >= 0 {
+			slots[n] = slot
+			n++
+		}
+	}
+	for i, slot := range slots[:n] {
+		at[i] = f.entities[slot].key
+		sum += uint64(f.newest[slot])
+	}
+	for _, key := range at[:n] {
+		if key < uint64(len(f.arena)) { // not so for a last key without bytes
+			sum += uint64(f.arena[key])
+		}
+	}
+	f.touchedSum += sum
 }
 
 // account counts the chosen rows in their entities: newest event time, events, last offset. It also lists the slots
