@@ -16,6 +16,7 @@ const (
 	Waiting              // it has no batch mark: batch will begin it
 	Ready                // it has a batch mark: its partition mark is known, or is to be created
 	Dropped              // its generation was dropped: never written again
+	Damaged              // a mark does not read: somebody has to delete the lane's marks, then batch begins it anew
 )
 
 // Refusal says why a call did not do what it was to do.
@@ -24,7 +25,7 @@ type Refusal uint8
 // The refusals. Each but None has a counter of its own.
 const (
 	None        Refusal = iota
-	Further             // another worker, or batch, moved the mark on: take it over, write nothing below it
+	Further             // another worker, or batch, moved the mark on or joined it: take it over, write nothing below it
 	Behind              // the store lost data: rewrite from the mark
 	Absent              // the lane was emptied, or is not begun: wait for batch
 	Incarnation         // the lane was begun again: take over its marks as at start-up
@@ -48,6 +49,7 @@ type Lane struct {
 	First int64
 
 	state State
+	known bool // mark is what the store was last seen to hold, or what we wrote
 	mark  lane.Mark
 	wire  string // the mark as it stands in the store, "" = absent
 	sent  string // the mark that a call under way is to leave, "" = none under way
@@ -59,41 +61,51 @@ func (l *Lane) State() State { return l.state }
 // Next returns the first offset that the lane has not taken in. The lane must be Ready.
 func (l *Lane) Next() int64 { return l.mark.Next }
 
+// Holds returns from where on the lane still needs what is folded. A lane whose last call's outcome is unknown needs what
+// it needed before: the call may never arrive. ok is false for a lane that nothing is known of, or that cannot be written
+// to until batch begins it anew.
+func (l *Lane) Holds() (next int64, ok bool) { return l.mark.Next, l.known }
+
 // InFlight tells whether a call is under way whose outcome has not been seen.
 func (l *Lane) InFlight() bool { return l.sent != "" }
 
 // Observe takes over what the store says of the lane, read when no call was under way. It errs only on damaged marks
-// (class lane.ErrMark): the lane is then left unread, and the worker must not write to it.
+// (class lane.ErrMark): the lane is then Damaged, and not written to until marks that read are observed.
 func (l *Lane) Observe(marks lane.Marks) error {
-	l.sent, l.state = "", Unread
+	l.sent, l.wire, l.known = "", "", false
 	if marks[lane.BatchName] == lane.Dropped {
 		l.state = Dropped
 		return nil
 	}
 	batch, begun, err := marks.Batch()
 	if err != nil {
-		return fmt.Errorf("reading marks of lane %s: %w", l.ID, err)
+		return l.damaged(err)
 	}
 	if !begun {
-		l.state, l.wire = Waiting, ""
+		l.state = Waiting
 		return nil
 	}
 	mark, exists, err := marks.Partition(l.Partition)
 	switch {
 	case err != nil:
-		return fmt.Errorf("reading marks of lane %s: %w", l.ID, err)
+		return l.damaged(err)
 	case !exists:
 		// The lane is begun and no run that it began from covers this partition (else batch had set its mark): the
 		// partition is new, so nothing is missing below its first offset.
-		l.mark, l.wire = lane.Mark{Incarnation: batch.Incarnation, Low: lane.Joined, Next: l.First}, ""
+		mark = lane.Mark{Incarnation: batch.Incarnation, Low: lane.Joined, Next: l.First}
 	case mark.Incarnation != batch.Incarnation:
-		return fmt.Errorf("reading marks of lane %s: %w: the mark of %s is of incarnation %s, the lane of %s; delete all marks of the lane and it fills itself",
-			l.ID, lane.ErrMark, l.Partition, mark.Incarnation, batch.Incarnation)
+		return l.damaged(fmt.Errorf("%w: the mark of %s is of incarnation %s, the lane of %s",
+			lane.ErrMark, l.Partition, mark.Incarnation, batch.Incarnation))
 	default:
-		l.mark, l.wire = mark, marks[l.Partition.String()]
+		l.wire = marks[l.Partition.String()]
 	}
-	l.state = Ready
+	l.state, l.known, l.mark = Ready, true, mark
 	return nil
+}
+
+func (l *Lane) damaged(err error) error {
+	l.state = Damaged
+	return fmt.Errorf("reading marks of lane %s (delete all marks of the lane and it fills itself): %w", l.ID, err)
 }
 
 // Call returns the call that writes rows and moves the lane's mark to position; append is the append time reached, ms.
@@ -110,8 +122,8 @@ func (l *Lane) Call(pos, append int64, rows []lane.RowChange) lane.Call {
 	return c
 }
 
-// Outcome takes the answer to the call under way. With Unknown the lane is unread until Observe. The error is of class
-// lane.ErrMark, or what the store failed with for good (lane.ErrStore).
+// Outcome takes the answer to the call under way. With Unknown the lane is Unread, or Damaged, until Observe. The error is
+// of class lane.ErrMark, or what the store failed with.
 func (l *Lane) Outcome(o lane.Outcome) (Refusal, error) {
 	target, was := l.sent, l.mark
 	if o.Err != nil {
@@ -120,10 +132,7 @@ func (l *Lane) Outcome(o lane.Outcome) (Refusal, error) {
 	}
 	// A repeat by the client library of a call that was applied is refused; the mark then is what the call was to leave.
 	if o.Applied || o.Marks[l.Partition.String()] == target {
-		l.sent, l.wire = "", target
-		var err error
-		l.mark, err = lane.ParseMark(target)
-		return None, err
+		return None, l.arrived(target)
 	}
 	if err := l.Observe(o.Marks); err != nil {
 		return Unknown, err
@@ -139,4 +148,11 @@ func (l *Lane) Outcome(o lane.Outcome) (Refusal, error) {
 		return Behind, nil
 	}
 	return Further, nil
+}
+
+// arrived takes over the mark that our own call has left.
+func (l *Lane) arrived(target string) (err error) {
+	l.sent, l.wire = "", target
+	l.mark, err = lane.ParseMark(target)
+	return err
 }

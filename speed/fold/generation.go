@@ -1,6 +1,8 @@
 package fold
 
 import (
+	"errors"
+	"slices"
 	"sort"
 
 	"github.com/tidemark-io/tidemark/shared/column"
@@ -22,10 +24,14 @@ type Config struct {
 	First     int64 // first offset of the partition that the generation knows (its origin)
 }
 
+// maxSpare bounds the blocks that are kept to be used again: one that was just passed, and one of a jump.
+const maxSpare = 2
+
 // Generation folds one partition for one generation of a view. Not safe for concurrent use.
 //
-// It holds the tiles of the blocks from start's on, folded up to pos: for every lane, a tile whose last offset is at or
-// past the lane's mark is in memory whole, or else Rewind says from where the log must be read again.
+// It holds the tiles of the blocks from start's on, folded up to pos: for every lane that can be written to, a tile whose
+// last offset is at or past the lane's mark is in memory whole, or else Rewind says from where the log must be read again.
+// A tile that a lane has not been sent is on the list of the lane's changed ones.
 type Generation struct {
 	cfg   Config
 	rank  int // of the source in the view
@@ -36,31 +42,25 @@ type Generation struct {
 	pos    int64 // everything in [start, pos) is folded
 	append int64 // append time reached, ms
 	blocks []*block
-	spare  []*view.Fold
+	spare  []*block
 
 	tiles tileBuffer
-}
-
-// block is an open block: its tiles, and which of them each lane has not been sent yet.
-type block struct {
-	first int64
-	fold  *view.Fold
-	dirty [][]int32 // by lane: slots changed since they were last put into a call
-	clean []bool    // by slot: not in dirty
+	mask  []bool // by lane, of restore
 }
 
 // NewGeneration returns a Generation that has folded nothing and knows no marks.
 func NewGeneration(cfg Config) *Generation {
 	rank := cfg.Plan.SourceRank(cfg.Partition.Source)
-	invariant.Check(rank >= 0 && lane.ValidLanes(cfg.Lanes) && position.ValidBlock(cfg.Block), "folding %s with %d lanes in blocks of %d", cfg.Partition, cfg.Lanes, cfg.Block)
-	g := &Generation{cfg: cfg, rank: rank, lanes: make([]flush.Lane, cfg.Lanes)}
+	invariant.Check(rank >= 0 && lane.ValidLanes(cfg.Lanes) && position.ValidBlock(cfg.Block),
+		"folding %s with %d lanes in blocks of %d", cfg.Partition, cfg.Lanes, cfg.Block)
+	g := &Generation{cfg: cfg, rank: rank, lanes: make([]flush.Lane, cfg.Lanes), mask: make([]bool, cfg.Lanes)}
 	for i := range g.lanes {
 		g.lanes[i] = flush.Lane{ID: lane.ID{Namespace: cfg.Namespace, N: i}, Partition: cfg.Partition, First: cfg.First}
 	}
 	return g
 }
 
-// Lanes returns the lanes, to be observed and read by the caller.
+// Lanes returns the lanes, for reading.
 func (g *Generation) Lanes() []flush.Lane { return g.lanes }
 
 // Position returns the offset that is to be folded next; ok is false before the first Rewind.
@@ -69,44 +69,59 @@ func (g *Generation) Position() (pos int64, ok bool) { return g.pos, g.begun }
 // Open returns the number of blocks in memory and the bytes that they hold, about.
 func (g *Generation) Open() (blocks int, bytes int64) {
 	for _, b := range g.blocks {
-		bytes += b.fold.Bytes()
+		bytes += b.bytes()
 	}
 	return len(g.blocks), bytes
 }
 
-// Rewind decides where the log must be read from so that all lanes that can be written to get what they lack, and
-// forgets what is in memory if that is elsewhere. moved is false if reading just goes on. Before any lane is ready there
-// is nothing to read for.
-//
-// It goes back to the first offset of the block of the smallest mark when that block is not in memory, and forward when
-// all lanes are further than the block being folded (another owner of the partition was faster).
-func (g *Generation) Rewind() (from int64, moved bool) {
-	least, any := int64(0), false
+// Active tells whether there is anything to fold for: a lane that can be written to, or one that could until its last
+// call went astray. Without one, all lanes wait for batch, which will say from where they lack the log.
+func (g *Generation) Active() bool {
 	for i := range g.lanes {
-		if l := &g.lanes[i]; l.State() == flush.Ready && (!any || l.Next() < least) {
-			least, any = l.Next(), true
+		if _, ok := g.lanes[i].Holds(); ok {
+			return true
 		}
 	}
-	if !any {
+	return false
+}
+
+// Rewind decides where the log must be read from so that all lanes get what they lack, and forgets what is in memory if
+// that is elsewhere. moved is false if reading just goes on, or if there is nothing to read for.
+//
+// It goes back to the first offset of the block of the smallest mark when that block is not in memory, and forward when
+// all lanes are further than the block being folded (another owner of the partition, or batch, was faster).
+func (g *Generation) Rewind() (from int64, moved bool) {
+	least, ok := g.least()
+	if !ok {
 		return 0, false
 	}
 	from = max(position.Block(least, g.cfg.Block), g.cfg.First)
 	if g.begun && g.start <= from && from <= g.pos {
 		return 0, false
 	}
-	for _, b := range g.blocks {
-		g.release(b)
-	}
-	g.blocks = g.blocks[:0]
+	g.release(len(g.blocks))
 	g.begun, g.start, g.pos, g.append = true, from, from, 0
 	return from, true
 }
 
-// Add folds the rows of b from the position on; b holds all records of the partition in [its first offset, next), and
-// must not begin past the position. Rows below the position are skipped: they are folded already.
-func (g *Generation) Add(b *column.Batch, next int64) {
+// least returns the smallest mark of the lanes that hold one.
+func (g *Generation) least() (least int64, ok bool) {
+	for i := range g.lanes {
+		if next, holds := g.lanes[i].Holds(); holds && (!ok || next < least) {
+			least, ok = next, true
+		}
+	}
+	return least, ok
+}
+
+// Add folds the rows of b from the position on; b holds all records of the partition in [from, next), and from is not
+// past the position. Rows below the position are skipped: they are folded already.
+func (g *Generation) Add(b *column.Batch, from, next int64) {
 	if !g.begun || next <= g.pos {
 		return
+	}
+	if from > g.pos {
+		invariant.Fail("folding %s from %d on, at position %d: what lies between would be lost", g.cfg.Partition, from, g.pos)
 	}
 	row := sort.Search(b.N, func(i int) bool { return b.Offset[i] >= g.pos })
 	for row < b.N {
@@ -126,67 +141,69 @@ func (g *Generation) block(first int64) *block {
 	if n := len(g.blocks); n > 0 && g.blocks[n-1].first == first {
 		return g.blocks[n-1]
 	}
-	var f *view.Fold
+	var b *block
 	if n := len(g.spare); n > 0 {
-		f, g.spare = g.spare[n-1], g.spare[:n-1]
+		b, g.spare = g.spare[n-1], g.spare[:n-1]
 	} else {
-		f = g.cfg.Plan.NewFold()
+		b = &block{fold: g.cfg.Plan.NewFold(), dirty: make([][]int32, g.cfg.Lanes)}
 	}
-	b := &block{first: first, fold: f, dirty: make([][]int32, g.cfg.Lanes)}
+	b.open(tile.Header{Kind: tile.KindBlock, Source: g.rank, Partition: g.cfg.Partition.ID, Block: first})
 	g.blocks = append(g.blocks, b)
 	return b
 }
 
-func (g *Generation) release(b *block) {
-	b.fold.Reset()
-	g.spare = append(g.spare, b.fold)
-}
-
-func (b *block) add(batch *column.Batch, from, to, lanes int) {
-	b.fold.Add(batch, from, to)
-	for len(b.clean) < b.fold.Len() {
-		b.clean = append(b.clean, true)
-	}
-	for _, slot := range b.fold.Touched() {
-		if b.clean[slot] {
-			b.clean[slot] = false
-			l := lane.Of(b.fold.Hash(int(slot)), lanes)
-			b.dirty[l] = append(b.dirty[l], slot)
+// release forgets the first n open blocks.
+func (g *Generation) release(n int) {
+	for _, b := range g.blocks[:n] {
+		if len(g.spare) < maxSpare {
+			b.reset()
+			g.spare = append(g.spare, b)
 		}
 	}
+	g.blocks = slices.Delete(g.blocks, 0, n)
 }
 
-// Trim drops the blocks that every lane that can be written to has passed. Lanes that wait for batch hold nothing: when
-// they are begun, Rewind reads again what they lack.
+// Trim drops the blocks that every lane has passed. Lanes that wait for batch hold nothing: when they are begun, Rewind
+// reads again what they lack.
 func (g *Generation) Trim() {
-	keep := 0
-	for keep < len(g.blocks) && g.passed(g.blocks[keep].first+g.cfg.Block) {
-		g.release(g.blocks[keep])
-		g.start = g.blocks[keep].first + g.cfg.Block
-		keep++
+	n := 0
+	for n < len(g.blocks) && g.passed(g.blocks[n].first+g.cfg.Block) {
+		g.start = g.blocks[n].first + g.cfg.Block
+		n++
 	}
-	g.blocks = append(g.blocks[:0], g.blocks[keep:]...)
+	g.release(n)
 }
 
-// passed tells whether the fold and every ready lane are at or past end.
+// passed tells whether the fold and every lane are at or past end.
 func (g *Generation) passed(end int64) bool {
-	if g.pos < end {
-		return false
-	}
-	for i := range g.lanes {
-		if l := &g.lanes[i]; l.State() == flush.Ready && l.Next() < end {
-			return false
+	least, ok := g.least()
+	return g.pos >= end && (!ok || least >= end)
+}
+
+// movable tells whether lane l can be written to and its mark moved to the position. A lane that lacks tiles which are
+// not in memory cannot until Rewind: its mark would pass what is not written.
+func (g *Generation) movable(l int) bool {
+	la := &g.lanes[l]
+	return la.State() == flush.Ready && !la.InFlight() && g.begun && g.start <= la.Next() && la.Next() < g.pos
+}
+
+// Behind tells whether a mark can be moved: Flush(true) would return a call.
+func (g *Generation) Behind() bool {
+	for l := range g.lanes {
+		if g.movable(l) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
-// Changed returns the largest number of changed tiles of any one lane that can be written to.
+// Changed returns the largest number of changed tiles of any one lane that can be moved; 0 means that Flush(false) would
+// return nothing.
 func (g *Generation) Changed() int {
 	most := 0
-	for i := range g.lanes {
-		if g.lanes[i].State() == flush.Ready {
-			most = max(most, g.changed(i))
+	for l := range g.lanes {
+		if n := g.changed(l); n > most && g.movable(l) {
+			most = n
 		}
 	}
 	return most
@@ -200,24 +217,37 @@ func (g *Generation) changed(l int) int {
 	return n
 }
 
-// Flush returns a call for every ready lane that has changed tiles, and with all also for those whose mark is merely
-// behind the position. append is the append time reached. The calls' rows alias memory that the next Flush uses again:
-// no Flush before all outcomes were given to Done.
+// Readable returns up to where, at most the position, what was folded is in the store, whatever its entity. Lanes that
+// will never take it in (dropped or damaged ones) do not count; those that wait for batch hold it back.
+func (g *Generation) Readable() int64 {
+	to := g.pos
+	for l := range g.lanes {
+		switch la := &g.lanes[l]; la.State() {
+		case flush.Ready:
+			if la.Next() < to && g.changed(l) > 0 {
+				to = la.Next()
+			}
+		case flush.Waiting:
+			return 0
+		case flush.Unread:
+			next, _ := la.Holds()
+			to = min(to, next)
+		case flush.Dropped, flush.Damaged:
+		}
+	}
+	return to
+}
+
+// Flush returns a call for every lane that can be moved and has changed tiles, and with all also for the others that can
+// be moved. The calls' rows alias memory that the next Flush uses again: no Flush before all outcomes were given to Done.
 func (g *Generation) Flush(all bool) []lane.Call {
 	var calls []lane.Call
 	g.tiles.reset()
 	for i := range g.lanes {
-		l := &g.lanes[i]
-		if l.State() != flush.Ready || l.InFlight() || l.Next() >= g.pos {
-			continue
+		if g.movable(i) && (all || g.changed(i) > 0) {
+			l := &g.lanes[i]
+			calls = append(calls, l.Call(g.pos, g.append, g.take(i, l.Next())))
 		}
-		if l.Next() < g.start {
-			continue // it lacks tiles that are not in memory: Rewind first, or the mark would pass what is not written
-		}
-		if !all && g.changed(i) == 0 {
-			continue
-		}
-		calls = append(calls, l.Call(g.pos, g.append, g.take(i, l.Next())))
 	}
 	return calls
 }
@@ -228,56 +258,71 @@ func (g *Generation) take(l int, next int64) []lane.RowChange {
 	g.tiles.begin()
 	for _, b := range g.blocks {
 		if b.first+g.cfg.Block > next {
-			h := tile.Header{Kind: tile.KindBlock, Source: g.rank, Partition: g.cfg.Partition.ID, Block: b.first}
 			for _, slot := range b.dirty[l] {
 				if b.fold.Last(int(slot), g.rank, g.cfg.Partition.ID) >= next {
-					g.tiles.add(h, b.fold, int(slot))
+					g.tiles.add(b, int(slot))
 				}
 			}
 		}
-		for _, slot := range b.dirty[l] {
-			b.clean[slot] = true
-		}
-		b.dirty[l] = b.dirty[l][:0]
+		b.sent(l)
 	}
 	return g.tiles.rows()
 }
 
 // Done takes the outcomes of the calls that Flush returned, in the same order, counts each refusal in counts, and
-// returns the errors that the store failed with. After an unknown outcome the lane must be observed before it is
-// flushed again.
-func (g *Generation) Done(calls []lane.Call, outcomes []lane.Outcome, counts *[flush.Refusals]int64) (errs []error) {
+// returns, by call, the errors that the store failed with. After an unknown outcome the lane must be observed before it
+// is flushed again.
+func (g *Generation) Done(calls []lane.Call, outcomes []lane.Outcome, counts *[flush.Refusals]int64) []error {
+	invariant.Check(len(outcomes) == len(calls), "%d outcomes of %d calls", len(outcomes), len(calls))
+	errs := make([]error, len(calls))
+	clear(g.mask)
 	for i := range calls {
-		l := &g.lanes[calls[i].Lane.N]
-		refusal, err := l.Outcome(outcomes[i])
+		n := calls[i].Lane.N
+		var refusal flush.Refusal
+		refusal, errs[i] = g.lanes[n].Outcome(outcomes[i])
 		counts[refusal]++
-		if err != nil {
-			errs = append(errs, err)
-		}
-		if refusal != flush.None {
-			g.Restore(calls[i].Lane.N)
-		}
+		g.mask[n] = refusal != flush.None
 	}
+	g.restore()
 	return errs
 }
 
-// Restore marks as changed every tile of lane l in memory that its mark does not cover: what was sent may not be there.
-// Called whenever the lane's mark was learned from the store rather than moved by ourselves.
-func (g *Generation) Restore(l int) {
-	next := int64(0)
-	if g.lanes[l].State() == flush.Ready {
-		next = g.lanes[l].Next()
+// Observe takes over the marks of all lanes, read while no call was under way. The errors, of class lane.ErrMark, are of
+// lanes that were not damaged before; the others are fine all the same.
+func (g *Generation) Observe(marks []lane.Marks) error {
+	invariant.Check(len(marks) == len(g.lanes), "marks of %d lanes of %d", len(marks), len(g.lanes))
+	var errs []error
+	clear(g.mask)
+	for i := range g.lanes {
+		l := &g.lanes[i]
+		before, next := l.State(), l.Next()
+		if err := l.Observe(marks[i]); err != nil && before != flush.Damaged {
+			errs = append(errs, err)
+		}
+		// A lane whose mark is where we left it keeps its list of changed tiles, which is all that lies past the mark.
+		g.mask[i] = before != flush.Ready || l.State() != flush.Ready || l.Next() != next
+	}
+	g.restore()
+	return errors.Join(errs...)
+}
+
+// restore lists as changed, for each lane in the mask, every tile in memory that its mark does not cover: what was sent
+// may not be there. It does so whenever a mark was learned from the store rather than moved by ourselves.
+func (g *Generation) restore() {
+	if !slices.Contains(g.mask, true) {
+		return
 	}
 	for _, b := range g.blocks {
-		b.dirty[l] = b.dirty[l][:0]
-		for slot := range b.fold.Len() {
-			if lane.Of(b.fold.Hash(slot), g.cfg.Lanes) != l {
-				continue
+		for l, masked := range g.mask {
+			if masked {
+				b.sent(l)
 			}
-			changed := b.fold.Last(slot, g.rank, g.cfg.Partition.ID) >= next
-			b.clean[slot] = !changed
-			if changed {
-				b.dirty[l] = append(b.dirty[l], int32(slot))
+		}
+		for slot := range b.fold.Len() {
+			l := lane.Of(b.fold.Hash(slot), g.cfg.Lanes)
+			next, holds := g.lanes[l].Holds()
+			if g.mask[l] && holds && b.fold.Last(slot, g.rank, g.cfg.Partition.ID) >= next {
+				b.change(l, int32(slot))
 			}
 		}
 	}

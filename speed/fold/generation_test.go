@@ -125,11 +125,8 @@ func (w *world) read(k *worker) {
 	if err != nil {
 		return
 	}
-	for n := range ids {
-		if err := k.Lanes()[n].Observe(marks[n]); err != nil {
-			w.t.Fatal(err)
-		}
-		k.Restore(n)
+	if err := k.Observe(marks); err != nil {
+		w.t.Fatal(err)
 	}
 }
 
@@ -152,7 +149,7 @@ func (w *world) take(k *worker, n int) {
 		}
 		b.AppendRow(w.log, i)
 	}
-	k.Add(b, next)
+	k.Add(b, pos, next)
 }
 
 // flush sends what is changed. A drain does so without looking whether it must read again first.

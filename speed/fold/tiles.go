@@ -5,9 +5,11 @@ import (
 	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/lane"
-	"github.com/tidemark-io/tidemark/shared/tile"
-	"github.com/tidemark-io/tidemark/shared/view"
 )
+
+// maxKeptArenaBytes bounds what is kept of an arena for the next flush: after a store was away one flush is large, the
+// next ones are not.
+const maxKeptArenaBytes = 8 << 20
 
 // tileBuffer encodes the tiles of one flush into one arena, which is used again by the next.
 type tileBuffer struct {
@@ -15,27 +17,34 @@ type tileBuffer struct {
 	entries []entry // of the lane being encoded
 }
 
+// entry is one tile of the lane being encoded.
 type entry struct {
-	key, name, value span
+	key, value span
+	name       string
 }
 
 type span struct{ from, to int }
 
 func (s span) of(b []byte) []byte { return b[s.from:s.to:s.to] }
 
-func (t *tileBuffer) reset() { t.arena = t.arena[:0] }
+// reset begins a flush.
+func (t *tileBuffer) reset() {
+	if t.arena = t.arena[:0]; cap(t.arena) > maxKeptArenaBytes {
+		t.arena = nil
+	}
+}
 
+// begin begins a lane.
 func (t *tileBuffer) begin() { t.entries = t.entries[:0] }
 
-func (t *tileBuffer) add(h tile.Header, f *view.Fold, slot int) {
-	var e entry
+// add encodes the tile of a slot. The blocks of a lane come one after the other.
+func (t *tileBuffer) add(b *block, slot int) {
+	e := entry{name: b.name}
 	a := t.arena
 	e.key.from = len(a)
-	a = append(a, f.Key(slot)...)
-	e.key.to, e.name.from = len(a), len(a)
-	a = h.AppendName(a)
-	e.name.to, e.value.from = len(a), len(a)
-	a = f.AppendBody(h.Append(a), slot)
+	a = append(a, b.fold.Key(slot)...)
+	e.key.to, e.value.from = len(a), len(a)
+	a = b.fold.AppendBody(append(a, b.header...), slot)
 	e.value.to = len(a)
 	t.arena = a
 	t.entries = append(t.entries, e)
@@ -47,11 +56,13 @@ func (t *tileBuffer) rows() []lane.RowChange {
 	if len(t.entries) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(t.entries, func(a, b entry) int { return bytes.Compare(a.key.of(t.arena), b.key.of(t.arena)) })
+	if t.entries[0].name != t.entries[len(t.entries)-1].name {
+		slices.SortStableFunc(t.entries, func(a, b entry) int { return bytes.Compare(a.key.of(t.arena), b.key.of(t.arena)) })
+	}
 	rows := make([]lane.RowChange, 0, len(t.entries))
-	fields := make([]lane.Field, 0, len(t.entries))
+	fields := make([]lane.Field, len(t.entries))
 	for i, e := range t.entries {
-		fields = append(fields, lane.Field{Name: string(e.name.of(t.arena)), Value: e.value.of(t.arena)})
+		fields[i] = lane.Field{Name: e.name, Value: e.value.of(t.arena)}
 		if i > 0 && bytes.Equal(e.key.of(t.arena), t.entries[i-1].key.of(t.arena)) {
 			last := &rows[len(rows)-1]
 			last.Set = append(last.Set, fields[i])
