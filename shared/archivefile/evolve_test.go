@@ -19,7 +19,7 @@ func TestToldAgainDecodesToTheSameRow(t *testing.T) {
 	t.Parallel()
 	src := trips()
 	want := archivefile.Everything(src)
-	for seed := range uint64(200) {
+	for seed := range uint64(60) {
 		records := newGenerator(seed).log(60, 0)
 		b := decoded(t, src, 0, records)
 		again := make([]record.Record, len(records))
@@ -86,7 +86,7 @@ func (g generator) change() *schema.Source {
 // with the latter gives. What is kept beside the fields may be told in other words, so it is compared by what it decodes to.
 func TestReadByAnotherSource(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(150) {
+	for seed := range uint64(50) {
 		g := newGenerator(seed)
 		old, src := g.change(), g.change()
 		records := g.log(80, 0)
