@@ -20,6 +20,7 @@ type options struct {
 	http     string
 	group    string
 	instance string
+	session  time.Duration
 	linger   time.Duration
 	memory   byteSize
 	wait     time.Duration
@@ -52,6 +53,7 @@ func (o *options) httpFlag(f *pflag.FlagSet) {
 func (o *options) groupFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.group, "group", "", "consumer `GROUP` of the speed layer (default tidemark-JOB)")
 	f.StringVar(&o.instance, "instance", "", "stable `NAME` of this process, so that it gets its partitions back (default the host's name)")
+	f.DurationVar(&o.session, "session-timeout", 10*time.Second, "how long Kafka waits for a silent member before it gives its partitions away")
 }
 
 func (o *options) lingerFlag(f *pflag.FlagSet) {

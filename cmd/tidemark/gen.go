@@ -167,11 +167,11 @@ func genToKafka(cmd *cobra.Command, o *options, j *job.Job, t *traffic, events i
 		}
 		if time.Since(said) > progressEvery {
 			said = time.Now()
-			fmt.Fprintf(cmd.ErrOrStderr(), "%d of %d records appended\n", p.sent, events)
+			fmt.Fprintf(cmd.ErrOrStderr(), "%d of %d records appended\n", p.total(), events)
 		}
 	}
 	err = p.flush(context.WithoutCancel(ctx))
-	fmt.Fprintf(cmd.OutOrStdout(), "%d records appended to %s\n", p.sent, src.Topic)
+	fmt.Fprintf(cmd.OutOrStdout(), "%d records appended to %s\n", p.total(), src.Topic)
 	return err
 }
 

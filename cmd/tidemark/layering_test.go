@@ -43,7 +43,7 @@ var owners = map[string][]string{
 	"github.com/pierrec/lz4/v4":             {"shared/kafkalog"},
 	"golang.org/x/time":                     {"batch/publish"},
 	"golang.org/x/sync":                     {"batch/recompute", "shared/kafkalog"},
-	"github.com/tidemark-io/tidemark/pin":   {},
+	"pgregory.net/rapid":                    {"serving/storetest"},
 	"github.com/google/uuid":                {},
 	"github.com/cockroachdb/errors":         {},
 	"github.com/stretchr/testify":           {},

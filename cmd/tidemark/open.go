@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/tidemark-io/tidemark/jobs"
@@ -22,7 +23,10 @@ const retryEvery = 500 * time.Millisecond
 
 // loadJob reads the job in the folder, or the built-in one of that name where there is no such folder.
 func loadJob(folder string) (*job.Job, error) {
-	j, _, err := jobs.Open(folder)
+	j, embedded, err := jobs.Open(folder)
+	if embedded && err == nil {
+		fmt.Fprintf(os.Stderr, "there is no folder %s here; the built-in job %s is used\n", folder, j.Name)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}

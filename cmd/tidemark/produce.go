@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -257,7 +258,7 @@ func produceLines(ctx context.Context, client *kafkalog.Client, src *schema.Sour
 			break
 		}
 		if err != nil {
-			return p.sent, bad, errors.Join(err, p.flush(ctx))
+			return p.total(), bad, errors.Join(err, p.flush(ctx))
 		}
 		if l.err != nil {
 			if bad++; bad <= maxReportedBad {
@@ -268,15 +269,15 @@ func produceLines(ctx context.Context, client *kafkalog.Client, src *schema.Sour
 			continue
 		}
 		if err := p.add(ctx, kafkalog.Message{Key: l.key, Value: l.value, Partition: kafkalog.ByKey}); err != nil {
-			return p.sent, bad, err
+			return p.total(), bad, err
 		}
 		if time.Since(said) > progressEvery {
 			said = time.Now()
-			say("%d records appended", p.sent)
+			say("%d records appended", p.total())
 		}
 	}
 	err = p.flush(context.WithoutCancel(ctx))
-	return p.sent, bad, err
+	return p.total(), bad, err
 }
 
 // pacedProducer gathers messages into large calls, at a rate if there is one.
@@ -284,7 +285,7 @@ type pacedProducer struct {
 	producer *kafkalog.Producer
 	rate     float64
 	start    time.Time
-	sent     int64
+	sent     atomic.Int64
 	pending  []kafkalog.Message
 	limit    int
 }
@@ -308,7 +309,7 @@ func (p *pacedProducer) add(ctx context.Context, m kafkalog.Message) error {
 		return nil
 	}
 	if p.rate > 0 {
-		due := p.start.Add(time.Duration(float64(p.sent) / p.rate * float64(time.Second)))
+		due := p.start.Add(time.Duration(float64(p.total()) / p.rate * float64(time.Second)))
 		if d := time.Until(due); d > 0 {
 			select {
 			case <-ctx.Done():
@@ -319,6 +320,9 @@ func (p *pacedProducer) add(ctx context.Context, m kafkalog.Message) error {
 	return p.flush(ctx)
 }
 
+// total returns how many records were appended. Safe for concurrent use.
+func (p *pacedProducer) total() int64 { return p.sent.Load() }
+
 func (p *pacedProducer) flush(ctx context.Context) error {
 	if len(p.pending) == 0 {
 		return nil
@@ -326,7 +330,7 @@ func (p *pacedProducer) flush(ctx context.Context) error {
 	if err := p.producer.Produce(ctx, p.pending); err != nil {
 		return fmt.Errorf("appending %d records: %w", len(p.pending), err)
 	}
-	p.sent += int64(len(p.pending))
+	p.sent.Add(int64(len(p.pending)))
 	p.pending = p.pending[:0]
 	return nil
 }

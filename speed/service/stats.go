@@ -132,6 +132,9 @@ func (p *PartitionStats) folded(d delivery) {
 // histogramBuckets is four buckets a power of two, up to 2^31 ms.
 const histogramBuckets = 128
 
+// Counts are a histogram's counts by bucket.
+type Counts [histogramBuckets]int64
+
 // Histogram counts durations in ms in buckets whose bounds grow by a fourth of a power of two. Safe for concurrent use.
 type Histogram struct {
 	counts [histogramBuckets]atomic.Int64
@@ -160,7 +163,7 @@ func upper(i int) int64 {
 }
 
 // Snapshot returns the counts, to take differences of.
-func (h *Histogram) Snapshot() (s [histogramBuckets]int64) {
+func (h *Histogram) Snapshot() (s Counts) {
 	for i := range h.counts {
 		s[i] = h.counts[i].Load()
 	}
@@ -168,7 +171,7 @@ func (h *Histogram) Snapshot() (s [histogramBuckets]int64) {
 }
 
 // Quantile returns an upper bound of the q-quantile, ms, of what was recorded since the snapshot before; 0 if nothing was.
-func (h *Histogram) Quantile(before [histogramBuckets]int64, q float64) int64 {
+func (h *Histogram) Quantile(before Counts, q float64) int64 {
 	now := h.Snapshot()
 	total := int64(0)
 	for i := range now {

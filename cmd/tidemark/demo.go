@@ -1,0 +1,363 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidemark-io/tidemark/jobs"
+	"github.com/tidemark-io/tidemark/serving/verify"
+	"github.com/tidemark-io/tidemark/shared/devbroker"
+	"github.com/tidemark-io/tidemark/shared/job"
+	"github.com/tidemark-io/tidemark/shared/kafkalog"
+	"github.com/tidemark-io/tidemark/speed/service"
+)
+
+// What the demo sets so that everything can be seen within a minute.
+const (
+	demoBlock      = 2048
+	demoCron       = "@every 15s"
+	demoRate       = 2000
+	demoLine       = 5 * time.Second  // between two lines
+	demoRestart    = 20 * time.Second // between two ends of its own speed layer
+	demoSample     = 200              // entities of each view verified for a line
+	demoSettle     = 60 * time.Second // how long the end may wait for the marks to reach the log's end
+	demoFaults     = 5                // wrong entities described for a line
+	demoVerifyPart = 10               // verifying takes at most this part of the time
+)
+
+type demoFlags struct {
+	length time.Duration
+	dir    string
+	rate   float64
+	from   string
+	seed   uint64
+	block  int64
+	cron   string
+}
+
+func newDemo() *cobra.Command {
+	var o options
+	var d demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo [JOB]",
+		Short: "Run everything in one process on generated traffic, break it now and then, and verify every entity at the end",
+		Long: `demo starts a development broker, creates the job's topics, and runs every role: archive, batch on cron, speed, serving. It
+generates the job's traffic (or appends a file with --from), drops and restarts its own speed layer now and then, half of the
+times without draining, and prints a line every few seconds. At the end (--for, the end of the file, or Ctrl-C) it stops the
+traffic, lets the log be taken in, verifies every entity and exits 1 if one is wrong.`,
+		Args: func(cmd *cobra.Command, args []string) error { return wantArgs(cmd, args, 0, 1) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := fromEnvironment(cmd, &o); err != nil {
+				return err
+			}
+			name := filepath.Join("jobs", jobs.Default)
+			if len(args) == 1 {
+				name = args[0]
+			}
+			j, err := loadJob(name)
+			if err != nil {
+				return err
+			}
+			if err := setBlock(j, d.block); err != nil {
+				return err
+			}
+			if d.from == "" && jobs.Generators[j.Name] == nil {
+				return fmt.Errorf("%w: job %s has no generator; give the demo a file with --from", errUsage, j.Name)
+			}
+			return runDemo(cmd, j, &o, &d)
+		},
+	}
+	f := cmd.Flags()
+	f.DurationVar(&d.length, "for", 0, "how long to run; 0 = until Ctrl-C, or the end of --from")
+	f.StringVar(&d.dir, "dir", "", "`DIR` of broker, archive, state and store, kept afterwards (default a temporary one)")
+	f.Float64Var(&d.rate, "rate", 0, "records a second (default 2000 generated, as fast as possible from a file)")
+	f.StringVar(&d.from, "from", "", "`FILE` of records instead of generated traffic: JSON lines, or CSV with a header; .gz too")
+	f.Uint64Var(&d.seed, "seed", 1, "seed of the traffic")
+	f.Int64Var(&d.block, "block", demoBlock, "offsets in a block of every source, a power of two")
+	f.StringVar(&d.cron, "cron", demoCron, "when batch looks for new blocks")
+	f.StringVar(&o.store, "store", "", "`URL` of a store to use instead of an embedded one: redis://…")
+	o.httpFlag(f)
+	o.memoryFlag(f)
+	o.wait = demoSettle
+	return cmd
+}
+
+// demo is a running demo.
+type demo struct {
+	*node
+	flags  *demoFlags
+	out    io.Writer
+	source *lines // of --from
+	crash  bool   // the next end of the speed layer is one
+
+	verified, wrong int
+	before          service.Counts // freshness at the last line
+	sentBefore      int64
+	producer        *pacedProducer
+	verifyAt        time.Time
+}
+
+// runDemo sets the stage, runs the show, and judges it.
+func runDemo(cmd *cobra.Command, j *job.Job, o *options, flags *demoFlags) error {
+	dir, cleanup, err := demoDir(flags.dir)
+	if err != nil {
+		return err
+	}
+	defer cleanup()
+	broker, err := devbroker.Start(devbroker.Config{Listen: "127.0.0.1:0", DataDir: filepath.Join(dir, "broker")})
+	if err != nil {
+		return err
+	}
+	defer broker.Close()
+	o.kafka = []string{broker.Addr()}
+	o.archive, o.state = filepath.Join(dir, "archive"), filepath.Join(dir, "state")
+	if o.store == "" {
+		o.store = "pebble:" + filepath.Join(dir, "store")
+	}
+	// The context of the roles outlives Ctrl-C: the end is verified first.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(cmd.Context()))
+	defer cancel()
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	n, err := openNode(ctx, j, o, log)
+	if err != nil {
+		return err
+	}
+	n.cron = flags.cron
+	d := &demo{node: n, flags: flags, out: cmd.OutOrStdout(), crash: true}
+	err = d.run(cmd.Context(), ctx)
+	serr := d.endSpeed(false)
+	cancel()
+	d.beside.Wait()
+	return errors.Join(err, serr, n.close())
+}
+
+func demoDir(dir string) (path string, cleanup func(), err error) {
+	if dir != "" {
+		return dir, func() {}, os.MkdirAll(dir, 0o755)
+	}
+	if dir, err = os.MkdirTemp("", "tidemark-demo-"); err != nil {
+		return "", nil, fmt.Errorf("creating a folder for the demo: %w", err)
+	}
+	return dir, func() {
+		if err := os.RemoveAll(dir); err != nil {
+			fmt.Fprintf(os.Stderr, "tidemark: removing %s: %v\n", dir, err)
+		}
+	}, nil
+}
+
+// run makes traffic until the user, or the clock, or the file's end says stop; then it verifies everything.
+func (d *demo) run(user, ctx context.Context) error {
+	for i := range d.job.Sources {
+		if err := ensureTopic(ctx, d.kafka, &d.job.Sources[i], defaultParts, true, d.logger); err != nil {
+			return err
+		}
+	}
+	if err := d.start(ctx); err != nil {
+		return err
+	}
+	if err := d.awaitReady(user); err != nil {
+		return err
+	}
+	fmt.Fprintf(d.out, "%s\n", d.describe("demo"))
+	d.invite()
+	produced := make(chan error, 1)
+	traffic, stop := context.WithCancel(user)
+	defer stop()
+	if d.flags.length > 0 {
+		traffic, stop = context.WithTimeout(traffic, d.flags.length)
+		defer stop()
+	}
+	src := &d.job.Sources[0]
+	var err error
+	if d.producer, err = d.newProducer(src.Topic); err != nil {
+		return err
+	}
+	go func() { produced <- d.produce(traffic) }()
+	if err := d.watch(ctx, produced); err != nil {
+		return err
+	}
+	return d.judge(ctx)
+}
+
+// invite says what to try while the demo runs.
+func (d *demo) invite() {
+	v := d.job.Views[0]
+	fmt.Fprintf(d.out, "job %s, %s; try: curl -s http://%s/v1/jobs/%s/views/%s/profiles/KEY\n", d.job.Name, d.o.store, d.address, d.job.Name, v.Name)
+}
+
+func (d *demo) newProducer(topic string) (*pacedProducer, error) {
+	rate := d.flags.rate
+	if rate == 0 && d.flags.from == "" {
+		rate = demoRate
+	}
+	return newPacedProducer(d.kafka, topic, rate)
+}
+
+// produce appends the traffic until ctx ends or the file does.
+func (d *demo) produce(ctx context.Context) error {
+	if d.flags.from != "" {
+		return d.produceFile(ctx)
+	}
+	gen := jobs.Generators[d.job.Name](d.flags.seed)
+	for ctx.Err() == nil {
+		r := gen.Next(time.Now().UnixMilli())
+		m := kafkalog.Message{Key: append([]byte(nil), r.Key...), Value: append([]byte(nil), r.Value...), Partition: kafkalog.ByKey}
+		if err := d.producer.add(context.WithoutCancel(ctx), m); err != nil {
+			return err
+		}
+	}
+	return d.producer.flush(context.WithoutCancel(ctx))
+}
+
+func (d *demo) produceFile(ctx context.Context) error {
+	src := &d.job.Sources[0]
+	in, err := openLines(d.job, src, d.flags.from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	bad := 0
+	for ctx.Err() == nil {
+		l, err := in.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if l.err != nil {
+			bad++
+			continue
+		}
+		if err := d.producer.add(context.WithoutCancel(ctx), kafkalog.Message{Key: l.key, Value: l.value, Partition: kafkalog.ByKey}); err != nil {
+			return err
+		}
+	}
+	if bad > 0 {
+		fmt.Fprintf(d.out, "%d lines of %s were refused\n", bad, d.flags.from)
+	}
+	return d.producer.flush(context.WithoutCancel(ctx))
+}
+
+// watch prints lines and breaks the speed layer now and then, until the traffic ends.
+func (d *demo) watch(ctx context.Context, produced <-chan error) error {
+	line, restart := time.NewTicker(demoLine), time.NewTicker(demoRestart)
+	defer line.Stop()
+	defer restart.Stop()
+	for {
+		select {
+		case err := <-produced:
+			return err
+		case err := <-d.failed:
+			return err
+		case <-restart.C:
+			if err := d.restartSpeed(ctx); err != nil {
+				return err
+			}
+		case <-line.C:
+			d.printLine(ctx)
+		}
+	}
+}
+
+// restartSpeed ends the speed layer, like a crash every other time, and starts it again.
+func (d *demo) restartSpeed(ctx context.Context) error {
+	how := "drained and restarted"
+	if d.crash {
+		how = "killed without draining and restarted"
+	}
+	if err := d.endSpeed(d.crash); err != nil {
+		return err
+	}
+	d.crash = !d.crash
+	d.before = service.Counts{}
+	if err := d.runSpeed(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(d.out, "--- the speed layer was %s\n", how)
+	return nil
+}
+
+// printLine prints how things are, verifying a sample if that does not take too much of the time.
+func (d *demo) printLine(ctx context.Context) {
+	sent := d.producer.total()
+	rate := float64(sent-d.sentBefore) / demoLine.Seconds()
+	d.sentBefore = sent
+	var p50, p99 int64
+	if l := d.speedNow(); l != nil {
+		h := &l.service.Stats.Freshness
+		p50, p99 = h.Quantile(d.before, 0.5), h.Quantile(d.before, 0.99)
+		d.before = h.Snapshot()
+	}
+	tiles := d.sample(ctx)
+	fmt.Fprintf(d.out, "%6.0f events/s · fresh p50 %d ms p99 %d ms · %s · %s · verified %d, wrong %d\n",
+		rate, p50, p99, d.batch.summary(), tiles, d.verified, d.wrong)
+}
+
+// sample verifies some entities of each view and returns how many tiles a row has.
+func (d *demo) sample(ctx context.Context) string {
+	if time.Now().Before(d.verifyAt) {
+		return "verifying rests"
+	}
+	start := time.Now()
+	report, err := verify.Run(ctx, verify.Config{Reader: d.reader, Store: d.store, Log: d.history, Sample: demoSample, Wait: demoLine})
+	d.verifyAt = time.Now().Add(demoVerifyPart * time.Since(start))
+	if err != nil {
+		return fmt.Sprintf("not verified: %v", err)
+	}
+	d.verified += report.Entities
+	d.wrong += report.Wrong
+	for _, f := range report.Faults[:min(len(report.Faults), demoFaults)] {
+		fmt.Fprintf(d.out, "wrong: view %s, entity %s: %s\n", f.View, f.Entity, f.What)
+	}
+	return fmt.Sprintf("%.1f tiles/row", float64(report.Tiles)/float64(max(report.Entities, 1)))
+}
+
+// judge waits until the log is taken in, and verifies every entity.
+func (d *demo) judge(ctx context.Context) error {
+	fmt.Fprintf(d.out, "traffic stopped after %d records; letting the log be taken in\n", d.producer.total())
+	if err := d.settle(ctx); err != nil {
+		return err
+	}
+	d.printLine(ctx)
+	fmt.Fprintln(d.out, "verifying every entity against a plain fold of the log")
+	report, err := verify.Run(ctx, verify.Config{Reader: d.reader, Store: d.store, Log: d.history, Wait: demoSettle, Progress: progressTo(d.out)})
+	if err != nil {
+		return err
+	}
+	printReport(d.out, report)
+	if report.Entities == 0 {
+		return errors.New("there was no entity to verify")
+	}
+	return wrongError(report)
+}
+
+// settle waits until every lane's marks have reached the log's end.
+func (d *demo) settle(ctx context.Context) error {
+	deadline := time.Now().Add(demoSettle)
+	for {
+		behind, err := d.behind(ctx)
+		if err != nil {
+			return err
+		}
+		if behind == "" {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the log was not taken in within %v: %s", demoSettle, behind)
+		}
+		select {
+		case err := <-d.failed:
+			return err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}

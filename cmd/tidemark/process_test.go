@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tidemark-io/tidemark/shared/devbroker"
+)
+
+// asTidemark makes the test's own binary behave as tidemark: it is built with whatever the tests are, -race included.
+const asTidemark = "TIDEMARK_TEST_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asTidemark) != "" {
+		os.Exit(run(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+// process is a running tidemark.
+type process struct {
+	t     testing.TB
+	cmd   *exec.Cmd
+	out   *watched
+	ended chan error
+}
+
+// watched keeps what a process prints and tells who waits for a line.
+type watched struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	lines chan string
+}
+
+func (w *watched) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+func (w *watched) follow(r io.Reader) {
+	s := bufio.NewScanner(r)
+	s.Buffer(nil, 1<<20)
+	for s.Scan() {
+		w.mu.Lock()
+		w.text.WriteString(s.Text() + "\n")
+		w.mu.Unlock()
+		select {
+		case w.lines <- s.Text():
+		default: // nobody waits; it is kept in text
+		}
+	}
+}
+
+// tidemark starts a process. It ends with the test at the latest.
+func tidemark(t testing.TB, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(os.Args[0], args...), out: &watched{lines: make(chan string, 1024)}, ended: make(chan error, 1)}
+	p.cmd.Env = append(os.Environ(), asTidemark+"=1")
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Stdout, p.cmd.Stderr = w, w
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		p.out.follow(r)
+	}()
+	go func() {
+		err := p.cmd.Wait()
+		<-followed
+		p.ended <- err
+	}()
+	t.Cleanup(p.kill)
+	return p
+}
+
+// kill ends the process with SIGKILL and waits for it.
+func (p *process) kill() {
+	if p.cmd.ProcessState == nil {
+		if err := p.cmd.Process.Kill(); err == nil {
+			p.ended <- <-p.ended
+		}
+	}
+}
+
+// await returns the first line that contains text.
+func (p *process) await(text string, within time.Duration) string {
+	p.t.Helper()
+	deadline := time.After(within)
+	for {
+		select {
+		case line := <-p.out.lines:
+			if strings.Contains(line, text) {
+				return line
+			}
+		case err := <-p.ended:
+			p.ended <- err
+			p.t.Fatalf("the process ended (%v) before it printed %q:\n%s", err, text, p.out)
+		case <-deadline:
+			p.t.Fatalf("no %q within %v:\n%s", text, within, p.out)
+		}
+	}
+}
+
+// exit waits for the process's end and returns its exit code.
+func (p *process) exit(within time.Duration) int {
+	p.t.Helper()
+	select {
+	case err := <-p.ended:
+		p.ended <- err
+		return p.cmd.ProcessState.ExitCode()
+	case <-time.After(within):
+		p.t.Fatalf("the process did not end within %v:\n%s", within, p.out)
+		return 0
+	}
+}
+
+// output runs a command to its end, wants exit code 0, and returns what it printed.
+func output(t testing.TB, within time.Duration, args ...string) string {
+	t.Helper()
+	p := tidemark(t, args...)
+	if code := p.exit(within); code != 0 {
+		t.Fatalf("tidemark %s: exit code %d\n%s", strings.Join(args, " "), code, p.out)
+	}
+	return p.out.String()
+}
+
+// installation is the folders and addresses of one set of processes.
+type installation struct {
+	t      testing.TB
+	kafka  string
+	store  string
+	folder string
+}
+
+func newInstallation(t testing.TB, store string) *installation {
+	t.Helper()
+	b, err := devbroker.Start(devbroker.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	in := &installation{t: t, kafka: b.Addr(), folder: t.TempDir(), store: store}
+	if store == "" {
+		in.store = "pebble:" + filepath.Join(in.folder, "store")
+	}
+	return in
+}
+
+// flags are those that say where everything is.
+func (in *installation) flags(args ...string) []string {
+	return append(args, "--kafka", in.kafka, "--store", in.store, "--archive", filepath.Join(in.folder, "archive"))
+}
+
+func (in *installation) up(args ...string) *process {
+	in.t.Helper()
+	all := in.flags("up", "../../jobs/usedcar", "--state", filepath.Join(in.folder, "state"), "--cron", "@every 2s", "--block", "2048",
+		"--session-timeout", "1s", "--wait", "30s")
+	return tidemark(in.t, append(all, args...)...)
+}
+
+// verified runs verify and returns its last line; anything wrong fails the test.
+func (in *installation) verified() string {
+	in.t.Helper()
+	out := output(in.t, 5*time.Minute, in.flags("verify", "../../jobs/usedcar", "--wait", "120s")...)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	last := lines[len(lines)-1]
+	var entities, wrong int
+	if _, err := fmt.Sscanf(last, "verified %d entities, %d wrong", &entities, &wrong); err != nil || entities == 0 || wrong != 0 {
+		in.t.Fatalf("verify says %q", last)
+	}
+	return last
+}

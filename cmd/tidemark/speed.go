@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tidemark-io/tidemark/shared/archivefile"
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/kafkalog"
+	"github.com/tidemark-io/tidemark/shared/position"
+	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/speed/service"
+)
+
+// ownership makes a consumer group the speed layer's source of partitions.
+type ownership struct {
+	group  *kafkalog.Group
+	logger logger
+}
+
+// Next waits for the next assignment. What may pass is tried again.
+func (o *ownership) Next(ctx context.Context) (*service.Assignment, error) {
+	for {
+		gen, err := o.group.Next(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case kafkalog.Transient(err):
+			o.logger.Warn("consumer group cannot be joined; trying again", "error", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(retryEvery):
+			}
+			continue
+		case err != nil:
+			return nil, err
+		}
+		drained := make(chan struct{})
+		lost := make(chan context.Context, 1)
+		gen.Run(func(ctx context.Context) {
+			lost <- ctx
+			<-drained
+		})
+		return &service.Assignment{Partitions: gen.Assigned, Lost: <-lost, Drained: sync.OnceFunc(func() { close(drained) })}, nil
+	}
+}
+
+// trimmed gives the speed layer the head of a partition that the log no longer has.
+type trimmed struct{ dir string }
+
+// Scan yields copies: the archive's batches are valid during the call only, the speed layer keeps them.
+func (t *trimmed) Scan(ctx context.Context, src *schema.Source, partition int32, from, to int64, yield func(b *column.Batch, next int64) error) (int64, error) {
+	c, err := archivefile.List(t.dir, position.Partition{Source: src.Name, ID: partition})
+	if err != nil {
+		return from, err
+	}
+	have := c.Range()
+	r := position.Range{From: from, Next: min(to, have.Next)}
+	if r.Empty() || have.From > from {
+		return from, nil
+	}
+	want := archivefile.Everything(src)
+	want.Archive = false
+	var held *column.Batch // yielded only when it is known where the next one begins
+	err = archivefile.Scan(ctx, t.dir, src, partition, r, want, func(b *column.Batch) error {
+		if held != nil {
+			if err := yield(held, b.Offset[0]); err != nil {
+				return err
+			}
+		}
+		held = column.NewBatch(src, partition, false)
+		for i := range b.N {
+			held.AppendRow(b, i)
+		}
+		return nil
+	})
+	if err != nil {
+		return from, err
+	}
+	if held == nil {
+		held = column.NewBatch(src, partition, false)
+	}
+	return r.Next, yield(held, r.Next)
+}
+
+// speedLayer is a running speed layer.
+type speedLayer struct {
+	service *service.Service
+	stop    context.CancelFunc
+	done    chan error
+}
+
+// startSpeed joins the group and runs the speed layer beside.
+func (n *node) startSpeed(ctx context.Context) (*speedLayer, error) {
+	var topics []string
+	byName := map[string]kafkalog.Topic{}
+	for i := range n.job.Sources {
+		t, err := n.kafka.Topic(ctx, n.job.Sources[i].Topic)
+		if err != nil {
+			return nil, fmt.Errorf("describing topic %s: %w", n.job.Sources[i].Topic, err)
+		}
+		if t.Compacted {
+			return nil, fmt.Errorf("%w: topic %s has cleanup.policy=compact: what was counted would be gone from the log; use a topic with cleanup.policy=delete", errUsage, t.Name)
+		}
+		byName[t.Name] = t
+		topics = append(topics, t.Name)
+	}
+	group, err := n.kafka.JoinGroup(ctx, kafkalog.GroupConfig{
+		ID: n.group(), Topics: topics, Instance: n.instance(), SessionTimeout: n.o.session, HeartbeatInterval: n.o.session / 10, Log: func(m string) { n.logger.Debug("consumer group", "message", m) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("joining consumer group %s: %w", n.group(), err)
+	}
+	s, err := service.New(service.Config{
+		Sources: n.job.Sources, NewLog: func(topic string) service.Log { return n.kafka.NewFetcher(byName[topic]) },
+		Store: n.store, Archive: &trimmed{dir: n.o.archive}, Ownership: &ownership{group: group, logger: n.logger},
+		Generations: n.catalog.generations, Logger: n.logger, Linger: n.o.linger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	l := &speedLayer{service: s, stop: cancel, done: make(chan error, 1)}
+	go func() {
+		err := s.Run(ctx)
+		if cerr := group.Close(); err == nil && cerr != nil {
+			err = fmt.Errorf("leaving consumer group: %w", cerr)
+		}
+		l.done <- err
+	}()
+	return l, nil
+}

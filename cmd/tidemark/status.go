@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidemark-io/tidemark/serving/lookup"
+	"github.com/tidemark-io/tidemark/shared/history"
+	"github.com/tidemark-io/tidemark/shared/manifest"
+	"github.com/tidemark-io/tidemark/speed/service"
+)
+
+// statusReport is what status prints as JSON; its fields are stable.
+type statusReport struct {
+	Job   string       `json:"job"`
+	Views []viewStatus `json:"views"`
+}
+
+type viewStatus struct {
+	View       string            `json:"view"`
+	Generation int64             `json:"generation"`
+	Identity   string            `json:"identity"`
+	State      string            `json:"state"`
+	Revision   string            `json:"revision"`
+	Run        int64             `json:"run"` // last checked run
+	Cut        map[string]int64  `json:"cut"`
+	Lanes      int               `json:"lanes"`
+	Whole      int               `json:"lanes_whole"`   // lanes that can claim their content
+	Published  int64             `json:"published_run"` // every lane has taken in all runs up to this one
+	Degraded   string            `json:"degraded"`      // why a lane cannot claim its content, of the first that cannot
+	Partitions []partitionStatus `json:"partitions"`
+}
+
+type partitionStatus struct {
+	Partition string `json:"partition"`
+	Archived  int64  `json:"archived"` // first offset not in the archive
+	Next      int64  `json:"next"`     // first offset that not every lane has taken in
+	End       int64  `json:"end"`      // first offset that the log does not hold yet
+	Lag       int64  `json:"lag"`
+}
+
+func newStatus() *cobra.Command {
+	var o options
+	var await bool
+	cmd := &cobra.Command{
+		Use:   "status JOB",
+		Short: "Show how far every view is: runs, lanes, partitions, lag",
+		Args:  oneJob,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := fromEnvironment(cmd, &o); err != nil {
+				return err
+			}
+			j, err := loadJob(args[0])
+			if err != nil {
+				return err
+			}
+			ctx, logger := cmd.Context(), newLogger(cmd.ErrOrStderr())
+			s, err := openStore(ctx, &o, logger, false)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			h, done, err := openHistory(ctx, &o, logger)
+			if err != nil {
+				return err
+			}
+			defer done()
+			c := newCatalog(j, s)
+			r, err := c.status(ctx, h)
+			for deadline := time.Now().Add(o.wait); await && err == nil && !r.settled() && time.Now().Before(deadline); {
+				select {
+				case <-ctx.Done():
+					return ctx.Err()
+				case <-time.After(retryEvery / 2):
+				}
+				r, err = c.status(ctx, h)
+			}
+			if err != nil {
+				return err
+			}
+			if err := r.write(cmd.OutOrStdout(), o.json()); err != nil {
+				return err
+			}
+			if await && !r.settled() {
+				return fmt.Errorf("%w: not every lane has reached the log's end within %v", errUnreachable, o.wait)
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	o.kafkaFlag(f)
+	o.storeFlag(f)
+	o.archiveFlag(f)
+	o.waitFlag(f)
+	o.outputFlag(f)
+	f.BoolVar(&await, "await", false, "wait, at most --wait, until every lane has taken in the whole log")
+	return cmd
+}
+
+// status reads how far everything is.
+func (c *catalog) status(ctx context.Context, h *history.Log) (*statusReport, error) {
+	out := &statusReport{Job: c.job.Name, Views: []viewStatus{}}
+	ms, err := c.manifests(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range ms {
+		for i := range m.Generations {
+			v, err := c.generationStatus(ctx, h, m, &m.Generations[i])
+			if err != nil {
+				return nil, err
+			}
+			out.Views = append(out.Views, *v)
+		}
+	}
+	return out, nil
+}
+
+func (c *catalog) generationStatus(ctx context.Context, h *history.Log, m *manifest.Manifest, g *manifest.Generation) (*viewStatus, error) {
+	v := &viewStatus{
+		View: m.View, Generation: g.Number, Identity: g.Identity, State: string(g.State), Revision: g.Revision, Run: g.Run,
+		Cut: map[string]int64{}, Lanes: g.Lanes, Partitions: []partitionStatus{},
+	}
+	for p, next := range g.Cut {
+		v.Cut[p.String()] = next
+	}
+	marks, err := c.store.Marks(ctx, m.LaneIDs(g))
+	if err != nil {
+		return nil, fmt.Errorf("reading marks of view %s: %w", m.View, err)
+	}
+	least := map[string]int64{} // by partition, where every lane is
+	v.Published = g.Run
+	for _, lm := range marks {
+		why := lookup.Claims(lm)
+		if why == "" {
+			v.Whole++
+		} else if v.Degraded == "" {
+			v.Degraded = why
+		}
+		if b, ok, err := lm.Batch(); err == nil && ok {
+			v.Published = min(v.Published, b.Run-1)
+		} else {
+			v.Published = 0
+		}
+	}
+	for i := range g.Spec.Sources {
+		stretches, err := h.Stretches(ctx, &g.Spec.Sources[i])
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range stretches {
+			name := s.Partition.String()
+			least[name] = s.Range().Next
+			for _, lm := range marks {
+				mark, _, err := lm.Partition(s.Partition)
+				if err != nil {
+					v.Degraded = err.Error()
+				}
+				least[name] = min(least[name], mark.Next)
+			}
+			v.Partitions = append(v.Partitions, partitionOf(s, least[name]))
+		}
+	}
+	return v, nil
+}
+
+func partitionOf(s history.Stretch, next int64) partitionStatus {
+	end := s.Range().Next
+	return partitionStatus{Partition: s.Partition.String(), Archived: s.Archive.Next, Next: next, End: end, Lag: max(end-next, 0)}
+}
+
+// settled tells whether every lane of every view claims the whole log.
+func (r *statusReport) settled() bool {
+	for _, v := range r.Views {
+		if v.Whole < v.Lanes {
+			return false
+		}
+		for _, p := range v.Partitions {
+			if p.Lag > 0 {
+				return false
+			}
+		}
+	}
+	return len(r.Views) > 0
+}
+
+func (r *statusReport) write(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(r)
+	}
+	if len(r.Views) == 0 {
+		fmt.Fprintf(w, "job %s has no manifest in this store yet; the batch role (up, batch --once) writes it\n", r.Job)
+		return nil
+	}
+	for _, v := range r.Views {
+		fmt.Fprintf(w, "view %s, generation %d (%s, %s): run %d, published up to run %d, %d of %d lanes whole\n",
+			v.View, v.Generation, v.State, v.Identity, v.Run, v.Published, v.Whole, v.Lanes)
+		if v.Degraded != "" {
+			fmt.Fprintf(w, "  degraded: %s\n", v.Degraded)
+		}
+		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(t, "  PARTITION\tCUT\tARCHIVED\tEVERY LANE AT\tLOG END\tLAG")
+		for _, p := range v.Partitions {
+			fmt.Fprintf(t, "  %s\t%d\t%d\t%d\t%d\t%d\n", p.Partition, v.Cut[p.Partition], p.Archived, p.Next, p.End, p.Lag)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// processStatus is what a process says of itself at /v1/status.
+type processStatus struct {
+	*statusReport
+	Speed []service.PartitionState `json:"speed"` // partitions that this process owns
+	Batch string                   `json:"batch"`
+}
+
+func (n *node) serveStatus(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	st, err := n.catalog.status(ctx, n.history)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	out := processStatus{statusReport: st, Speed: []service.PartitionState{}, Batch: n.batch.summary()}
+	if l := n.speedNow(); l != nil {
+		out.Speed = l.service.Stats.Partitions()
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(out); err != nil {
+		n.logger.Debug("status could not be sent", "error", err)
+	}
+}

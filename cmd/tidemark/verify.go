@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidemark-io/tidemark/serving/lookup"
+	"github.com/tidemark-io/tidemark/serving/store"
+	"github.com/tidemark-io/tidemark/serving/verify"
+	"github.com/tidemark-io/tidemark/shared/history"
+)
+
+func newVerify() *cobra.Command {
+	var o options
+	var sample int
+	cmd := &cobra.Command{
+		Use:   "verify JOB",
+		Short: "Compare every entity in the store, byte for byte, with a plain fold of the log",
+		Long: `verify reads every row with the marks of its lane at one instant, folds the log (the archive, then Kafka) up to what
+those marks claim, with the plain fold, and compares bytes. It can run while everything else runs. What cannot be verified
+counts as wrong: a lane that is not whole after --wait, a mark past the log's end, a tile that does not read. If a lane is
+damaged, delete all its marks: it fills itself. Exit code 1 if anything is wrong.`,
+		Args: oneJob,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := fromEnvironment(cmd, &o); err != nil {
+				return err
+			}
+			j, err := loadJob(args[0])
+			if err != nil {
+				return err
+			}
+			ctx, logger := cmd.Context(), newLogger(cmd.ErrOrStderr())
+			s, err := openStore(ctx, &o, logger, false)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			h, done, err := openHistory(ctx, &o, logger)
+			if err != nil {
+				return err
+			}
+			defer done()
+			report, err := runVerify(ctx, &o, newReader(j, s), s, h, sample, progressTo(cmd.ErrOrStderr()))
+			if err != nil {
+				return lookupError(err)
+			}
+			if o.json() {
+				if err := json.NewEncoder(cmd.OutOrStdout()).Encode(report); err != nil {
+					return err
+				}
+			} else {
+				printReport(cmd.OutOrStdout(), report)
+			}
+			return wrongError(report)
+		},
+	}
+	f := cmd.Flags()
+	o.kafkaFlag(f)
+	o.storeFlag(f)
+	o.archiveFlag(f)
+	o.waitFlag(f)
+	o.outputFlag(f)
+	f.IntVar(&sample, "sample", 0, "verify about this many entities of each view, chosen at random; 0 = all")
+	return cmd
+}
+
+// runVerify verifies the served generations of a job's views. A view without a manifest is waited for.
+func runVerify(ctx context.Context, o *options, r *lookup.Reader, s store.Store, h *history.Log, sample int, progress func(view, what string, done, of int)) (*verify.Report, error) {
+	return verify.Run(ctx, verify.Config{Reader: r, Store: s, Log: h, Sample: sample, Wait: o.wait, Progress: progress})
+}
+
+// progressTo says on w, at most every few seconds, how far a long verification is.
+func progressTo(w io.Writer) func(view, what string, done, of int) {
+	last := time.Now()
+	return func(view, what string, done, of int) {
+		if time.Since(last) > progressEvery {
+			last = time.Now()
+			fmt.Fprintf(w, "view %s: %d of %d %s\n", view, done, of, what)
+		}
+	}
+}
+
+func wrongError(r *verify.Report) error {
+	if r.Wrong == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %d of %d entities", errWrong, r.Wrong, r.Entities)
+}
+
+func printReport(w io.Writer, r *verify.Report) {
+	for _, f := range r.Faults {
+		fmt.Fprintf(w, "wrong: view %s, entity %s, lane %s: %s\n", f.View, f.Entity, f.Lane, f.What)
+		if f.Feature != "" {
+			fmt.Fprintf(w, "  feature %s: by the log %s, by the store %s\n", f.Feature, f.Want, f.Got)
+		}
+		if f.Positions != "" {
+			fmt.Fprintf(w, "  positions %s\n", f.Positions)
+		}
+	}
+	if r.Wrong > len(r.Faults) {
+		fmt.Fprintf(w, "… and %d more\n", r.Wrong-len(r.Faults))
+	}
+	fmt.Fprintf(w, "verified %d entities, %d wrong\n", r.Entities, r.Wrong)
+}
