@@ -24,7 +24,7 @@ var load = []struct {
 	{"avg", "avg", windowed(operator.Config{Inputs: inputs{value(schema.Decimal)}}), operator.Query{Window: win(window.Day)}},
 	{"min", "min", windowed(operator.Config{Inputs: inputs{value(schema.Int32)}}), operator.Query{Window: win(window.Day)}},
 	{"max", "max", windowed(operator.Config{Inputs: inputs{value(schema.Int32)}}), operator.Query{Window: win(window.Day)}},
-	{"first", "first", windowed(operator.Config{Inputs: inputs{value(schema.Time)}}), operator.Query{Window: win(window.Day)}},
+	{"first", "first", windowed(operator.Config{Inputs: inputs{value(schema.String)}}), operator.Query{Window: win(window.Day)}},
 	{"last", "last", operator.Config{Inputs: inputs{value(schema.String), value(schema.Int32)}}, operator.Query{}},
 	{"last_n", "last_n", operator.Config{Inputs: inputs{key(schema.String)}, N: 50}, operator.Query{}},
 	{
@@ -141,15 +141,37 @@ func TestEmptySlotsAreSmall(t *testing.T) {
 	const slots, limit = 10_000, 16 // bytes a slot
 	for _, l := range load {
 		s := newStates(t, l.kind, &l.cfg, slots)
-		sizer, ok := s.(operator.Sizer)
-		if !ok {
-			t.Errorf("%s: its states do not tell their size", l.name)
-			continue
-		}
-		if n := sizer.Bytes(); n > slots*limit {
+		if n := sizeOf(t, s); n > slots*limit {
 			t.Errorf("%s: %d empty slots take %d bytes", l.name, slots, n)
 		}
 	}
+}
+
+// TestResetForgets wants states that were folded into and reset to hold no more than new ones.
+func TestResetForgets(t *testing.T) {
+	const slots = 50
+	for _, l := range load {
+		s, fresh := newStates(t, l.kind, &l.cfg, slots), newStates(t, l.kind, &l.cfg, slots)
+		tr := newTraffic(&l.cfg, slots)
+		for range 20 {
+			s.Fold(tr.next())
+		}
+		folded := sizeOf(t, s)
+		s.Reset()
+		s.Grow(slots)
+		if n, want := sizeOf(t, s), sizeOf(t, fresh); n != want || folded <= want {
+			t.Errorf("%s: %d bytes folded, %d after Reset; new states have %d", l.name, folded, n, want)
+		}
+	}
+}
+
+func sizeOf(t *testing.T, s operator.States) int64 {
+	t.Helper()
+	sizer, ok := s.(operator.Sizer)
+	if !ok {
+		t.Fatalf("%T does not tell its size", s)
+	}
+	return sizer.Bytes()
 }
 
 func BenchmarkFold(b *testing.B) {

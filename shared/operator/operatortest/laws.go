@@ -14,7 +14,7 @@ type T interface {
 }
 
 // Worlds is the number of worlds that Laws tries: as many with seeds that are always the same as with new ones.
-const Worlds = 24
+const Worlds = 16
 
 // Laws checks kind under cfg, which the kind must accept. gen makes the values of the inputs, nil = DefaultGen.
 func Laws(t T, kind *operator.Kind, cfg operator.Config, gen Gen) {
