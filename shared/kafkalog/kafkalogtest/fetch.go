@@ -127,7 +127,7 @@ func abortedAndMarkers(b *bench) {
 
 	got, next := b.readAll(t, 0)
 	b.wantValues(got, want)
-	end := b.bounds()
+	end := b.settled()
 	if next != end.HighWatermark || end.LastStable != end.HighWatermark {
 		b.Errorf("next is %d, the log's bounds are %+v", next, end)
 	}
@@ -175,6 +175,7 @@ func onlyMarkers(b *bench) {
 	t := b.create(kafkalog.TopicSpec{})
 	b.must(b.foreign.Transaction(b.ctx, b.topic, b.topic, true, values("a", 1)...))
 	b.must(b.foreign.Transaction(b.ctx, b.topic, b.topic, false, values("b", 1)...))
+	b.settled()
 	f := b.client.NewFetcher(t)
 	defer f.Close()
 	for _, from := range []int64{1, 3} { // the markers

@@ -121,19 +121,37 @@ func values(prefix string, n int) []foreign.Record {
 	return recs
 }
 
-// bounds returns the bounds of partition 0.
+// bounds returns the bounds of partition 0, riding out transient failures.
 func (b *bench) bounds() kafkalog.Bounds {
 	b.Helper()
-	m, err := b.client.Bounds(b.ctx, b.topic, []int32{0})
-	b.must(err)
-	return m[0]
+	for {
+		m, err := b.client.Bounds(b.ctx, b.topic, []int32{0})
+		if err == nil {
+			return m[0]
+		}
+		if !kafkalog.Transient(err) || b.ctx.Err() != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
-// readAll fetches partition 0 from an offset until the last stable offset, and returns copies of the records and the
+// settled returns the bounds of partition 0 once no transaction is open: Kafka answers the end of a transaction before its
+// marker is in the log.
+func (b *bench) settled() kafkalog.Bounds {
+	b.Helper()
+	for {
+		bs := b.bounds()
+		if bs.LastStable == bs.HighWatermark {
+			return bs
+		}
+	}
+}
+
+// readAll fetches partition 0 from an offset until the end, and returns copies of the records and the
 // offset that it stopped at.
 func (b *bench) readAll(t kafkalog.Topic, from int64) ([]record.Record, int64) {
 	b.Helper()
-	end := b.bounds().LastStable
+	end := b.settled().LastStable
 	f := b.client.NewFetcher(t)
 	defer f.Close()
 	var out []record.Record
