@@ -1,0 +1,78 @@
+"""The job retail, restated by hand from jobs/retail; a test compares the names."""
+
+from definitions import (Feature, View, average, count, each, first, horizon, last, last_n, maximum, minimum,
+                         ratios, top_k, total)
+from records import Source
+
+
+def revenue(e):
+    if e.quantity is None or e.price is None:
+        return None
+    units = e.quantity * e.price
+    return units if -2**63 <= units < 2**63 else None  # int64 overflows to null
+
+
+def is_sale(e):
+    return e.quantity is not None and e.price is not None and e.quantity > 0 and e.price > 0
+
+
+LINES = Source(
+    "lines",
+    event_time="invoice_time",
+    fields={
+        "invoice": "string required",
+        "stock_code": "string required",
+        "description": "string",
+        "quantity": "int32",
+        "invoice_time": "time required",
+        "price": "decimal(3)",
+        "customer_id": "string",
+        "country": "string",
+    },
+    columns={
+        "revenue": ("decimal(3)", revenue),
+        "is_sale": ("bool", is_sale),
+        "is_return": ("bool", lambda e: e.invoice.startswith("C")),
+    })
+
+
+def sale(e):
+    return e.is_sale
+
+
+def returned(e):
+    return e.is_return
+
+
+CUSTOMER = View(
+    "customer", ["customer_id"],
+    each("30d 90d all", "lines", Feature, count()),
+    each("30d 90d all", "units", Feature, total("quantity")),
+    each("30d 90d all", "revenue", Feature, total("revenue")),
+    each("90d all", "return_lines", Feature, count(), where=returned),
+    ratios("90d all", "returns_share", "return_lines", "lines"),
+    Feature("line_revenue_avg_all", average("revenue"), where=sale),
+    Feature("line_revenue_max_90d", maximum("revenue"), where=sale, window="90d", default='"0.000"'),
+    Feature("top_items", top_k("stock_code", weight="quantity", half_life="30d", limit=10), where=sale,
+            window=horizon("360d", "30d")),
+    Feature("last_items", last_n("stock_code", 20), where=sale),
+    Feature("last_line", last("invoice", "stock_code", "description", "quantity", "price", "country")),
+    Feature("first_line", first("invoice", "stock_code", "quantity", "price")),
+    Feature("first_seen", minimum("invoice_time")),
+    Feature("last_seen", maximum("invoice_time")))
+
+ITEM = View(
+    "item", ["stock_code"],
+    each("7d 30d all", "units", Feature, total("quantity"), where=sale),
+    each("30d all", "revenue", Feature, total("revenue")),
+    Feature("lines_all", count()),
+    each("90d all", "price_min", Feature, minimum("price"), where=sale),
+    each("90d all", "price_max", Feature, maximum("price"), where=sale),
+    Feature("price_avg_90d", average("price"), where=sale, window="90d"),
+    Feature("last_sale", last("price", "quantity", "customer_id", "country"), where=sale),
+    Feature("first_description", first("description")),
+    Feature("last_buyers", last_n("customer_id", 20), where=sale),
+    Feature("top_countries", top_k("country", weight="quantity", half_life="30d", limit=5), where=sale,
+            window=horizon("180d", "30d")))
+
+SOURCE, VIEWS = LINES, [CUSTOMER, ITEM]
