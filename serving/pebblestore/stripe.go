@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -96,7 +97,7 @@ func (s *Store) scanMarks(id lane.ID) (lane.Marks, error) {
 // setMarks adds to b what turns before into after.
 func setMarks(b *pebble.Batch, id lane.ID, before, after lane.Marks) error {
 	prefix := appendLane(nil, kindMark, id)
-	key := func(name string) []byte { return append(prefix[:len(prefix):len(prefix)], name...) }
+	key := func(name string) []byte { return append(slices.Clip(prefix), name...) }
 	for name := range before {
 		if _, ok := after[name]; ok {
 			continue

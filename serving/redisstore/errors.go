@@ -38,8 +38,8 @@ func classify(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var refusal redis.Error
-	if !errors.As(err, &refusal) {
+	refusal, ok := errors.AsType[redis.Error](err)
+	if !ok {
 		return fmt.Errorf("%w: %s: %w", lane.ErrUnavailable, doing, err)
 	}
 	text := refusal.Error()

@@ -5,6 +5,7 @@
 package cutproxy
 
 import (
+	"context"
 	"io"
 	"net"
 	"sync"
@@ -25,11 +26,12 @@ type Proxy struct {
 // Start runs a proxy for the server at target until the test ends.
 func Start(t testing.TB, target string) *Proxy {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &Proxy{Addr: l.Addr().String(), target: target, conns: map[net.Conn]bool{}}
+	ctx := t.Context()
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -37,7 +39,7 @@ func Start(t testing.TB, target string) *Proxy {
 			if err != nil {
 				return // the listener was closed
 			}
-			wg.Go(func() { p.serve(c) })
+			wg.Go(func() { p.serve(ctx, c) })
 		}
 	})
 	t.Cleanup(func() {
@@ -55,8 +57,8 @@ func (p *Proxy) CutReplies(n int) { p.cuts.Store(int64(n)) }
 // Left returns how many of these cuts have not been made.
 func (p *Proxy) Left() int { return int(p.cuts.Load()) }
 
-func (p *Proxy) serve(client net.Conn) {
-	server, err := net.Dial("tcp", p.target)
+func (p *Proxy) serve(ctx context.Context, client net.Conn) {
+	server, err := new(net.Dialer).DialContext(ctx, "tcp", p.target)
 	if err != nil {
 		_ = client.Close()
 		return

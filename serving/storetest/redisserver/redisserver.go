@@ -6,6 +6,7 @@ package redisserver
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -70,7 +71,7 @@ func find(t testing.TB) string {
 
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,8 @@ func (s *Server) start() error {
 		return err
 	}
 	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.dir}, s.args[1:]...)
-	s.cmd = exec.Command(s.args[0], args...)
+	// Not tied to a context, which would end before the cleanups that still use the server.
+	s.cmd = exec.CommandContext(context.Background(), s.args[0], args...)
 	s.cmd.SysProcAttr = dieWithParent()
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
