@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -20,6 +21,9 @@ type Row struct {
 	Lane lane.ID
 	lane.Exact
 }
+
+// noIncarnation stands for that of a lane that is not begun; no row has it.
+const noIncarnation = lane.Incarnation("none")
 
 // maxIncarnationTries bounds how often rows are read again because their lane was begun again in between.
 const maxIncarnationTries = 8
@@ -42,7 +46,7 @@ func ExactRows(ctx context.Context, s ExactStore, g *Generation, keys [][]byte) 
 	for range maxIncarnationTries {
 		ids := make([]lane.RowID, 0, len(pending))
 		for _, i := range pending {
-			ids = append(ids, lane.RowID{Lane: rows[i].Lane, Incarnation: guess[rows[i].Lane.N], Key: rows[i].Key})
+			ids = append(ids, lane.RowID{Lane: rows[i].Lane, Incarnation: cmp.Or(guess[rows[i].Lane.N], noIncarnation), Key: rows[i].Key})
 		}
 		got, err := s.Exact(ctx, ids)
 		if err != nil {

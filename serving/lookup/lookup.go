@@ -1,6 +1,7 @@
 package lookup
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -86,7 +87,7 @@ func (r *Reader) fill(ctx context.Context, a *Answer, keys []string, opt Options
 	}
 	rows := make([]lane.RowID, 0, len(wants))
 	for i := range wants {
-		wants[i].row.Incarnation = claims[wants[i].lane].incarnation
+		wants[i].row.Incarnation = cmp.Or(claims[wants[i].lane].incarnation, noIncarnation)
 		rows = append(rows, wants[i].row)
 	}
 	values, err := r.cfg.Store.Rows(ctx, rows)
