@@ -15,12 +15,15 @@ import (
 	"github.com/tidemark-io/tidemark/shared/view"
 )
 
-// Log fetches records of one topic. Records are valid until the next Fetch. Used by one goroutine.
+// Log fetches records of one topic. Records are valid until the next Fetch. Used by one goroutine, which closes it at the
+// end; Close abandons what is in flight.
 type Log interface {
 	Fetch(ctx context.Context, wants []kafkalog.Want, maxWait time.Duration) ([]kafkalog.Fetched, error)
+	Close()
 }
 
-// Store is what the speed layer needs of the store: see package lane for the contract.
+// Store is what the speed layer needs of the store: see package lane for the contract. Both return soon after the
+// context's end, and use nothing of the calls once they have returned.
 type Store interface {
 	Apply(ctx context.Context, calls []lane.Call) []lane.Outcome
 	Marks(ctx context.Context, lanes []lane.ID) ([]lane.Marks, error)
@@ -28,16 +31,17 @@ type Store interface {
 
 // Archive gives the part of a partition that the log no longer has. Scan yields all records of [from, to) that it holds
 // without a gap from from on, in order, each batch with the offset after it, and returns the first offset that it does
-// not hold (from, if it holds nothing there).
+// not hold (from, if it holds nothing there). A batch is the receiver's once it is yielded; what yield returns ends the
+// scan.
 type Archive interface {
 	Scan(ctx context.Context, src *schema.Source, partition int32, from, to int64, yield func(b *column.Batch, next int64) error) (int64, error)
 }
 
-// Assignment is the partitions, by topic, that this worker owns until Lost is done.
+// Assignment is the partitions, by topic, that this process owns until Lost is done. It may be wrong for a while.
 type Assignment struct {
 	Partitions map[string][]int32
 	Lost       context.Context //nolint:containedctx // it is the assignment's end, handed on as a value
-	// Drained tells the group that the partitions were let go.
+	// Drained tells the group that the partitions were let go. It is called exactly once.
 	Drained func()
 }
 
@@ -83,7 +87,8 @@ type Config struct {
 	FetchWait time.Duration
 	// StoreTimeout bounds one call of the store. 0 = 10 s.
 	StoreTimeout time.Duration
-	// Drain bounds the last flushes when partitions are let go. 0 = 5 s; it must stay below the group's session timeout.
+	// Drain bounds the last flushes when partitions are let go. 0 = 5 s; it must stay below the group's session timeout
+	// less its heartbeat interval.
 	Drain time.Duration
 }
 

@@ -2,6 +2,7 @@ package service
 
 import (
 	"sync"
+	"time"
 
 	"github.com/tidemark-io/tidemark/shared/column"
 )
@@ -12,16 +13,19 @@ const batchesPerPartition = 3
 // paused is the offset of a feed that is not to be fetched.
 const paused = -1
 
+// probeEvery is how often a partition is asked for whose batches are all in use, only to learn where its log ends: what
+// comes with it is dropped and fetched again later.
+const probeEvery = time.Second
+
 // delivery is a decoded stretch of a partition: all its records in [from, next).
 type delivery struct {
 	batch      *column.Batch
 	from, next int64
 	epoch      int
-	end        int64 // the log's end (last stable offset) as the fetch saw it; 0 from the archive
 }
 
 // feed hands one partition's batches from the fetcher to the worker. The worker says where to read by seek; the epoch
-// tells deliveries from before a seek.
+// tells deliveries from before a seek. Safe for concurrent use.
 type feed struct {
 	partition int32
 	out       chan delivery
@@ -31,8 +35,17 @@ type feed struct {
 	mu         sync.Mutex
 	next       int64 // what is fetched next, or paused
 	epoch      int
-	recovering bool  // the archive is being read
-	failed     error // the partition is stopped
+	recovering bool      // the archive is being read
+	failed     error     // the partition is stopped
+	end        int64     // the log's end (last stable offset) as last seen
+	asked      time.Time // when the fetcher asked for it last
+	retryAt    time.Time // not to be asked for before
+}
+
+// ask is what a feed wants fetched.
+type ask struct {
+	offset int64
+	epoch  int
 }
 
 func newFeed(partition int32, batch func() *column.Batch, wake chan<- struct{}) *feed {
@@ -68,14 +81,47 @@ func (f *feed) nudge() {
 	}
 }
 
-// want returns what to fetch, if there is anything to fetch and a batch to put it into.
-func (f *feed) want() (offset int64, epoch int, ok bool) {
+// want returns what to fetch now, if there is anything to fetch and a batch to put it into. Otherwise in tells for how
+// long nothing changes by itself; 0 = a nudge will tell.
+func (f *feed) want(now time.Time) (a ask, ok bool, in time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.next, f.epoch, f.next != paused && !f.recovering && f.failed == nil && len(f.free) > 0
+	if f.next == paused || f.recovering || f.failed != nil {
+		return ask{}, false, 0
+	}
+	at := f.retryAt
+	if probe := f.asked.Add(probeEvery); len(f.free) == 0 && probe.After(at) {
+		at = probe
+	}
+	if wait := at.Sub(now); wait > 0 {
+		return ask{}, false, wait
+	}
+	f.asked = now
+	return ask{f.next, f.epoch}, true, 0
 }
 
-// advance moves the feed on after a delivery, unless it was sought elsewhere in between.
+// take returns an empty batch, nil if all are in use.
+func (f *feed) take() *column.Batch {
+	select {
+	case b := <-f.free:
+		b.Reset(f.partition)
+		return b
+	default:
+		return nil
+	}
+}
+
+// deliver hands a batch of [from, next) to the worker and moves the feed on, unless it was sought elsewhere since the
+// epoch: then the batch is free again. The batch is one that was taken, or stands for one.
+func (f *feed) deliver(b *column.Batch, from, next int64, epoch int) bool {
+	if !f.advance(epoch, next) {
+		f.recycle(b)
+		return false
+	}
+	f.out <- delivery{batch: b, from: from, next: next, epoch: epoch} // there is room for every batch
+	return true
+}
+
 func (f *feed) advance(epoch int, next int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -86,28 +132,55 @@ func (f *feed) advance(epoch int, next int64) bool {
 	return true
 }
 
-// recover marks the feed as being read from the archive; done ends it.
-func (f *feed) recover(epoch int, on bool) {
+// saw notes where the log ends.
+func (f *feed) saw(end int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.epoch == epoch {
-		f.recovering = on
+	f.end = max(f.end, end)
+}
+
+// state returns the log's end and why the partition is stopped, nil if it is not.
+func (f *feed) state() (end int64, failed error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.end, f.failed
+}
+
+// postpone keeps the feed from being asked for until a time.
+func (f *feed) postpone(until time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.retryAt = until
+}
+
+// recover marks the feed as being read from the archive, or not any more. It returns false if it was sought elsewhere
+// since the epoch.
+func (f *feed) recover(epoch int, on bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.epoch != epoch {
+		return false
 	}
+	f.recovering = on
 	f.nudge()
+	return true
 }
 
-// fail stops the partition for good.
-func (f *feed) fail(err error) {
+// fail stops the partition for good, because of what was asked for in the epoch. It returns false if that is of no
+// interest any more, or the partition is stopped already.
+func (f *feed) fail(epoch int, err error) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.failed == nil {
-		f.failed = err
+	if f.epoch != epoch || f.failed != nil {
+		return false
 	}
+	f.failed = err
+	return true
 }
 
-// failure returns why the partition is stopped, nil if it is not.
-func (f *feed) failure() error {
+// die stops the partition for good, whatever was asked for.
+func (f *feed) die(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.failed
+	f.failed = err
 }

@@ -3,49 +3,46 @@ package service
 import (
 	"errors"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"github.com/tidemark-io/tidemark/shared/lane"
-	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/speed/flush"
 	"github.com/tidemark-io/tidemark/speed/fold"
 )
 
-// Back-off of a generation whose store does not answer.
+// Back-off of lanes whose store does not answer, doubled from the first to the last.
 const (
 	minBackoff = 50 * time.Millisecond
 	maxBackoff = 2 * time.Second
 )
-
-// maxPendingBatches bounds the deliveries remembered for the freshness figure; past it the newest are merged.
-const maxPendingBatches = 4096
 
 // running is one generation of the worker's partition with its timing. What is written is the Generation's business,
 // when is decided here.
 type running struct {
 	*fold.Generation
 	namespace string
+	logger    *slog.Logger
 
-	busy    bool // a request of the store is under way
-	last    bool // draining failed: try no more
-	backoff time.Duration
-	retryAt time.Time
+	busy     bool // a request of the store is under way
+	hopeless bool // a flush of the drain failed: try no more
 
 	changedSince time.Time // since when there are changed tiles; zero = none
 	allAt        time.Time // when all marks were moved or read the last time
-	readAt       time.Time // when marks were read the last time
+	readAt       time.Time // when marks may be read again
 
-	pending  []arrival // folded, not yet readable
-	sentTo   int64
+	failures []int // by lane: calls in a row of which the store did not say what became of them
+	unread   int   // reads of marks in a row that failed
+	troubled bool  // said so already
+
+	fresh    freshness
 	refusals [flush.Refusals]int64
 }
 
-// arrival is when the records below next were appended, for the freshness figure.
-type arrival struct {
-	next    int64
-	append  int64 // ms, of the oldest
-	records int64
+func newRunning(cfg fold.Config, logger *slog.Logger) *running {
+	return &running{
+		Generation: fold.NewGeneration(cfg), namespace: cfg.Namespace, failures: make([]int, cfg.Lanes),
+		logger: logger.With("generation", cfg.Namespace),
+	}
 }
 
 // step is what is due for a generation.
@@ -59,173 +56,185 @@ const (
 )
 
 // due decides what to ask of the store now, or for how long nothing is due.
-func (g *running) due(now time.Time, cfg *Config, drain bool) (step, time.Duration) {
-	if wait := g.retryAt.Sub(now); wait > 0 && !drain {
-		return nothing, wait
-	}
-	unread, ready := g.unread()
-	if unread && !drain {
-		if wait := g.readAt.Add(cfg.MarksEvery).Sub(now); wait > 0 && g.backoff == 0 && !g.readAt.IsZero() && !g.lost() {
-			if !ready {
-				return nothing, wait
-			}
-		} else {
+//
+// Lanes that cannot be written to wait for their marks to be read, and hold up no other. Lanes that can are flushed when
+// their changed tiles have lingered or are many; once in a while all marks are moved, or read if there is nothing to move:
+// that is how a worker whose log rests learns that the store lost something.
+func (g *running) due(now time.Time, cfg *Config) (step, time.Duration) {
+	wait := cfg.MarksEvery
+	ready, blind := g.states()
+	if blind {
+		in := g.readAt.Sub(now)
+		if in <= 0 {
 			return readMarks, 0
 		}
+		wait = min(wait, in)
 	}
-	changed := g.Changed()
+	if !ready {
+		return nothing, wait
+	}
+	all := g.allAt.Add(cfg.MarksEvery).Sub(now)
+	if changed := g.Changed(); changed > 0 {
+		if g.changedSince.IsZero() {
+			g.changedSince = now
+		}
+		in := g.changedSince.Add(cfg.Linger).Sub(now)
+		switch {
+		case (changed >= cfg.MaxTiles || in <= 0) && all <= 0:
+			return flushAll, 0
+		case changed >= cfg.MaxTiles || in <= 0:
+			return flushChanged, 0
+		}
+		wait = min(wait, in)
+	} else {
+		g.changedSince = time.Time{}
+	}
 	switch {
-	case drain && (g.last || !ready):
-		return nothing, 0
-	case drain && g.behind():
+	case all > 0:
+		return nothing, min(wait, all)
+	case g.Behind():
 		return flushAll, 0
-	case changed == 0 && drain:
-		return nothing, 0
-	case changed > 0 && g.changedSince.IsZero():
-		g.changedSince = now
 	}
-	all := !now.Before(g.allAt.Add(cfg.MarksEvery))
-	if changed > 0 && (changed >= cfg.MaxTiles || !now.Before(g.changedSince.Add(cfg.Linger))) {
-		if all {
-			return flushAll, 0
-		}
-		return flushChanged, 0
+	if in := g.readAt.Sub(now); in > 0 {
+		return nothing, min(wait, in)
 	}
-	if all {
-		if g.behind() {
-			return flushAll, 0
-		}
-		return readMarks, 0
-	}
-	wait := g.allAt.Add(cfg.MarksEvery).Sub(now)
-	if changed > 0 {
-		wait = min(wait, g.changedSince.Add(cfg.Linger).Sub(now))
-	}
-	return nothing, wait
+	return readMarks, 0
 }
 
-// unread tells whether there are lanes whose marks must be read (waiting ones, once in a while), and whether any can be
-// written to.
-func (g *running) unread() (unread, ready bool) {
+// states tells whether a lane can be written to, and whether there is one whose marks have to be read before.
+func (g *running) states() (ready, blind bool) {
 	for i := range g.Lanes() {
 		switch g.Lanes()[i].State() {
 		case flush.Ready:
 			ready = true
-		case flush.Unread, flush.Waiting:
-			unread = true
+		case flush.Unread, flush.Waiting, flush.Damaged:
+			blind = true
 		case flush.Dropped:
 		}
 	}
-	return unread, ready
+	return ready, blind
 }
 
-// lost tells whether the outcome of a call is unknown: its lane's marks are read at once.
-func (g *running) lost() bool {
-	for i := range g.Lanes() {
-		if g.Lanes()[i].State() == flush.Unread {
-			return true
-		}
-	}
-	return false
-}
-
-// behind tells whether a mark can be moved.
-func (g *running) behind() bool {
-	pos, ok := g.Position()
-	for i := range g.Lanes() {
-		if l := &g.Lanes()[i]; ok && l.State() == flush.Ready && l.Next() < pos {
-			return true
-		}
-	}
-	return false
-}
-
-// took remembers when what was folded had been appended.
+// took notes that a delivery was folded.
 func (g *running) took(d delivery, now time.Time) {
 	if g.changedSince.IsZero() {
 		g.changedSince = now
 	}
-	if d.batch.N == 0 {
-		return
-	}
-	a := arrival{next: d.next, append: d.batch.Append[0], records: int64(d.batch.N)}
-	if n := len(g.pending); n >= maxPendingBatches {
-		g.pending[n-1].next = a.next
-		g.pending[n-1].records += a.records
-		return
-	}
-	g.pending = append(g.pending, a)
+	g.fresh.took(d)
 }
 
-// sent notes what the calls under way will make readable.
-func (g *running) sent(calls []lane.Call, now time.Time) {
-	g.sentTo, _ = g.Position()
+// sent notes what is under way. What is folded from here on lingers anew.
+func (g *running) sent(what step, now time.Time) {
+	g.busy = true
+	if what == readMarks {
+		return
+	}
 	g.changedSince = time.Time{}
-	if len(calls) == len(g.Lanes()) || !g.behindOthers(calls) {
+	if what == flushAll {
 		g.allAt = now
 	}
 }
 
-// behindOthers tells whether a lane that these calls leave out could be moved too.
-func (g *running) behindOthers(calls []lane.Call) bool {
-	n := 0
-	pos, _ := g.Position()
-	for i := range g.Lanes() {
-		if l := &g.Lanes()[i]; l.State() == flush.Ready && l.Next() < pos {
-			n++
-		}
-	}
-	return n > len(calls)
-}
-
-// idle notes that there was nothing to write after all.
-func (g *running) idle(now time.Time) {
-	g.allAt, g.changedSince = now, time.Time{}
-}
-
-// settled records the freshness of what became readable with the calls just answered.
-func (g *running) settled(now time.Time, stats *Stats) {
-	n := 0
-	for n < len(g.pending) && g.pending[n].next <= g.sentTo {
-		stats.Freshness.Record(now.UnixMilli()-g.pending[n].append, g.pending[n].records)
-		n++
-	}
-	g.pending = append(g.pending[:0], g.pending[n:]...)
-}
-
-// observe takes over marks that were read while no call was under way. A lane whose mark is what we left it at keeps
-// its list of changed tiles; any other gets it anew.
-func (g *running) observe(marks []lane.Marks, now time.Time) error {
-	g.readAt, g.allAt = now, now
-	var errs []error
-	for i := range g.Lanes() {
-		l := &g.Lanes()[i]
-		known, next := l.State() == flush.Ready, int64(0)
-		if known {
-			next = l.Next()
-		}
-		if err := l.Observe(marks[i]); err != nil {
-			errs = append(errs, err)
+// flushed takes the outcomes of calls.
+func (g *running) flushed(r reply, now time.Time, stats *Stats) {
+	errs := g.Done(r.calls, r.outcomes, &g.refusals)
+	stats.refused(&g.refusals)
+	for i, err := range errs {
+		n := r.calls[i].Lane.N
+		if err == nil {
+			g.failures[n] = 0
 			continue
 		}
-		if !known || l.State() != flush.Ready || l.Next() != next {
-			g.Restore(i)
-		}
+		g.failures[n]++
+		g.readAt = now.Add(backoff(g.failures[n]))
+		g.trouble("store does not take writes; waiting, nothing is lost", err)
 	}
-	return errors.Join(errs...)
+	if errors.Join(errs...) != nil {
+		stats.StoreFailures.Add(1)
+	}
+	g.fresh.seen(g.Lanes())
+	g.fresh.readable(g.Readable(), now, stats)
 }
 
-func (g *running) backOff(now time.Time) {
-	g.backoff = min(max(2*g.backoff, minBackoff), maxBackoff)
-	g.retryAt = now.Add(g.backoff)
-}
-
-func (g *running) recovered(logger *slog.Logger, p position.Partition) {
-	if g.backoff == 0 {
+// observed takes marks that were read while no call was under way.
+func (g *running) observed(r reply, now time.Time, stats *Stats, every time.Duration) {
+	if r.err != nil {
+		g.unread++
+		stats.StoreFailures.Add(1)
+		g.readAt = now.Add(backoff(g.unread))
+		g.trouble("marks cannot be read; waiting, nothing is lost", r.err)
 		return
 	}
-	g.backoff, g.retryAt = 0, time.Time{}
-	logger.Info("store takes writes again", "partition", p.String())
+	g.unread = 0
+	g.allAt, g.readAt = now, now.Add(every)
+	if err := g.Observe(r.marks); err != nil {
+		g.logger.Error("lane is damaged and not written to", "error", err)
+	}
+	g.fresh.seen(g.Lanes())
+	g.fresh.readable(g.Readable(), now, stats)
 }
 
-func stack() string { return string(debug.Stack()) }
+// trouble says once what is wrong; calm says when it is over.
+func (g *running) trouble(what string, err error) {
+	if !g.troubled {
+		g.troubled = true
+		g.logger.Warn(what, "error", err)
+	}
+}
+
+func (g *running) calm() {
+	if !g.troubled || g.unread > 0 {
+		return
+	}
+	for _, n := range g.failures {
+		if n > 0 {
+			return
+		}
+	}
+	g.troubled = false
+	g.logger.Info("store answers again")
+}
+
+// backoff returns how long to wait after the n-th failure in a row.
+func backoff(n int) time.Duration {
+	d := minBackoff
+	for range n - 1 {
+		if d *= 2; d >= maxBackoff {
+			return maxBackoff
+		}
+	}
+	return d
+}
+
+// waiting returns how many lanes batch has not begun, and how many are damaged.
+func (g *running) waiting() (waiting, damaged int) {
+	for i := range g.Lanes() {
+		switch g.Lanes()[i].State() {
+		case flush.Waiting:
+			waiting++
+		case flush.Damaged:
+			damaged++
+		case flush.Unread, flush.Ready, flush.Dropped:
+		}
+	}
+	return waiting, damaged
+}
+
+// request is what a step asks of the store, nil if it is nothing after all.
+func (g *running) request(what step) *reply {
+	switch what {
+	case flushChanged, flushAll:
+		if calls := g.Flush(what == flushAll); len(calls) > 0 {
+			return &reply{gen: g, calls: calls}
+		}
+		return nil
+	case readMarks:
+		ids := make([]lane.ID, 0, len(g.Lanes()))
+		for i := range g.Lanes() {
+			ids = append(ids, g.Lanes()[i].ID)
+		}
+		return &reply{gen: g, lanes: ids}
+	case nothing:
+	}
+	return nil
+}

@@ -12,151 +12,168 @@ import (
 	"github.com/tidemark-io/tidemark/shared/decode"
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/schema"
-	"github.com/tidemark-io/tidemark/speed/flush"
 )
 
 // Service is the speed layer of one job in one process.
 type Service struct {
-	cfg   Config
-	Stats Stats
+	cfg      Config
+	decoders []*decode.Decoder // by source
+	Stats    Stats
 
 	abandoned atomic.Bool
-	waited    bool // said so: no generation yet
+
+	// What follow has said.
+	waited     bool // no generation yet
+	unreadable bool // the manifest cannot be read
 }
 
-// New returns a service that does nothing until Run.
+// New returns a service that does nothing until Run. The error names all that is wrong with the configuration.
 func New(cfg Config) (*Service, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	return &Service{cfg: cfg}, nil
+	s := &Service{cfg: cfg, decoders: make([]*decode.Decoder, len(cfg.Sources))}
+	for i := range cfg.Sources {
+		if s.decoders[i], err = decode.Compile(&cfg.Sources[i]); err != nil {
+			return nil, fmt.Errorf("compiling the decoder of source %s: %w", cfg.Sources[i].Name, err)
+		}
+	}
+	return s, nil
 }
 
 // Abandon makes the end of Run like a crash: nothing is drained. For demonstrations and tests.
 func (s *Service) Abandon() { s.abandoned.Store(true) }
 
-// Run owns partitions and works on them until ctx ends; then it drains and returns nil. It returns an error if the
-// ownership failed for good.
+// Run owns partitions and works on them until ctx ends; then it drains. It returns an error if the ownership failed for
+// good, and, at the end, why partitions that it still owned were stopped. When it returns nothing of it runs any more.
 func (s *Service) Run(ctx context.Context) error {
 	for {
 		a, err := s.cfg.Ownership.Next(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
+		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("waiting for partitions: %w", err)
 		}
-		s.own(ctx, a)
-		a.Drained()
+		if err == nil {
+			err = s.own(ctx, a)
+			a.Drained()
+		}
+		if ctx.Err() != nil {
+			return ignore(err, ctx.Err())
+		}
 	}
 }
 
-// own works on an assignment until it is lost or ctx ends, then drains it.
-func (s *Service) own(ctx context.Context, a *Assignment) {
+// ignore returns err unless it is only the end of a context.
+func ignore(err, end error) error {
+	if errors.Is(err, end) {
+		return nil
+	}
+	return err
+}
+
+// own works on an assignment until it is lost or ctx ends, drains it, and returns why partitions were stopped.
+func (s *Service) own(ctx context.Context, a *Assignment) error {
 	work, stop := context.WithCancel(a.Lost)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
 	var beside sync.WaitGroup
 	var workers []*worker
 	for i := range s.cfg.Sources {
-		src := &s.cfg.Sources[i]
-		partitions := a.Partitions[src.Topic]
-		if len(partitions) == 0 {
-			continue
+		if partitions := a.Partitions[s.cfg.Sources[i].Topic]; len(partitions) > 0 {
+			workers = append(workers, s.source(work, &beside, i, partitions)...)
 		}
-		owned, err := s.source(work, &beside, src, partitions)
-		if err != nil {
-			s.cfg.Logger.Error("source cannot be read", "source", src.Name, "error", err)
-			continue
-		}
-		workers = append(workers, owned...)
 	}
 	s.cfg.Logger.Info("partitions assigned", "partitions", names(workers))
 	beside.Go(func() { s.follow(work, workers) })
 	<-work.Done()
 	beside.Wait()
 	s.drain(ctx, workers)
+	failed := s.Failed()
 	for _, w := range workers {
 		s.Stats.disown(w.partition.String())
 	}
+	return failed
 }
 
-// source starts the fetcher of a source and the workers of its partitions.
-func (s *Service) source(ctx context.Context, beside *sync.WaitGroup, src *schema.Source, partitions []int32) ([]*worker, error) {
-	decoder, err := decode.Compile(src)
-	if err != nil {
-		return nil, fmt.Errorf("compiling the decoder of source %s: %w", src.Name, err)
-	}
+// source starts the fetcher of the i-th source and the workers of its partitions.
+func (s *Service) source(ctx context.Context, beside *sync.WaitGroup, i int, partitions []int32) []*worker {
+	src := &s.cfg.Sources[i]
 	f := &fetcher{
-		src: src, log: s.cfg.NewLog(src.Topic), archive: s.cfg.Archive, wait: s.cfg.FetchWait, decoder: decoder,
+		src: src, log: s.cfg.NewLog(src.Topic), archive: s.cfg.Archive, wait: s.cfg.FetchWait, decoder: s.decoders[i],
 		feeds: map[int32]*feed{}, wake: make(chan struct{}, 1), logger: s.cfg.Logger, stats: &s.Stats, spawn: beside.Go,
+		asks: map[int32]ask{}, unreachable: map[int32]bool{},
 	}
 	var workers []*worker
 	for _, p := range partitions {
-		fd := newFeed(p, func() *column.Batch { return column.NewBatch(src, p, false) }, f.wake)
-		f.feeds[p] = fd
-		part := position.Partition{Source: src.Name, ID: p}
-		workers = append(workers, &worker{
-			cfg: &s.cfg, src: src, partition: part, feed: fd, logger: s.cfg.Logger, stats: &s.Stats,
-			progress: s.Stats.own(part.String()), generations: make(chan []Generation, 1), done: make(chan reply, maxReplies),
-			gens: map[string]*running{}, expect: paused,
-		})
+		f.feeds[p] = newFeed(p, func() *column.Batch { return column.NewBatch(src, p, false) }, f.wake)
+		workers = append(workers, s.worker(ctx, src, f.feeds[p]))
 	}
 	beside.Go(func() { f.run(ctx) })
 	for _, w := range workers {
 		beside.Go(func() { w.run(ctx) })
 	}
-	return workers, nil
+	return workers
 }
 
-// maxReplies is more than the requests that generations of one partition can have under way: one each. It keeps their
-// goroutines from staying behind when a worker is gone.
-const maxReplies = 256
+func (s *Service) worker(ctx context.Context, src *schema.Source, f *feed) *worker {
+	part := position.Partition{Source: src.Name, ID: f.partition}
+	w := &worker{
+		cfg: &s.cfg, src: src, partition: part, feed: f, logger: s.cfg.Logger, stats: &s.Stats, progress: s.Stats.own(part.String()),
+		generations: make(chan []Generation, 1), gens: map[string]*running{}, refused: map[string]error{}, expect: paused,
+		done: make(chan *reply),
+	}
+	// A request is not cut off when the partition is lost: its outcome would be unknown for nothing.
+	w.alive, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	return w
+}
 
 // follow keeps the workers told of the generations that the manifests name.
 func (s *Service) follow(ctx context.Context, workers []*worker) {
-	for ctx.Err() == nil {
+	for ; ctx.Err() == nil; pause(ctx, s.cfg.ManifestEvery) {
 		gens, err := s.cfg.Generations(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			s.cfg.Logger.Warn("manifest cannot be read; going on with the generations known", "error", err)
+			if !s.unreadable {
+				s.unreadable = true
+				s.cfg.Logger.Warn("manifest cannot be read; going on with the generations known", "error", err)
+			}
+			continue
 		case len(gens) == 0 && !s.waited:
 			s.waited = true
 			s.cfg.Logger.Info("no manifest in the store yet; waiting for the batch role to write it")
 		case len(gens) > 0:
 			s.waited = false
-			for _, w := range workers {
-				select {
-				case <-w.generations: // an older list that was not taken yet
-				default:
-				}
-				w.generations <- gens
-			}
 		}
-		pause(ctx, s.cfg.ManifestEvery)
+		s.unreadable = false
+		for _, w := range workers {
+			select {
+			case <-w.generations: // an older list that was not taken yet
+			default:
+			}
+			w.generations <- gens
+		}
 	}
 }
 
-// drain writes what is folded, unless the service is abandoned.
+// drain writes what is folded, unless the service is abandoned, and ends the workers.
 func (s *Service) drain(ctx context.Context, workers []*worker) {
-	if s.abandoned.Load() {
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Drain)
 	defer cancel()
 	var all sync.WaitGroup
 	for _, w := range workers {
-		if w.feed.failure() == nil {
-			all.Go(func() { w.drain(ctx) })
-		}
+		all.Go(func() {
+			defer w.end()
+			if !s.abandoned.Load() {
+				w.drain(ctx)
+			}
+		})
 	}
 	all.Wait()
 }
 
-// Failed returns why partitions are stopped; empty if none is.
+// Failed returns why partitions are stopped, or generations not fed; nil if all is well.
 func (s *Service) Failed() error {
 	var errs []error
 	for _, p := range s.Stats.Partitions() {
@@ -165,27 +182,6 @@ func (s *Service) Failed() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// report brings the partition's figures up to date.
-func (w *worker) report() {
-	failed := w.feed.failure()
-	w.progress.change(func(s *PartitionState) {
-		s.Blocks, s.Bytes, s.Waiting = 0, 0, 0
-		for _, g := range w.gens {
-			blocks, bytes := g.Open()
-			s.Blocks += blocks
-			s.Bytes += bytes
-			for i := range g.Lanes() {
-				if g.Lanes()[i].State() == flush.Waiting {
-					s.Waiting++
-				}
-			}
-		}
-		if failed != nil {
-			s.Failed = failed.Error()
-		}
-	})
 }
 
 func names(ws []*worker) []string {

@@ -1,7 +1,7 @@
 package service
 
 import (
-	"math/bits"
+	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -65,12 +65,7 @@ func (s *Stats) Partitions() []PartitionState {
 	for _, p := range s.partitions {
 		out = append(out, p.State())
 	}
-	slices.SortFunc(out, func(a, b PartitionState) int {
-		if a.Partition < b.Partition {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(out, func(a, b PartitionState) int { return cmp.Compare(a.Partition, b.Partition) })
 	return out
 }
 
@@ -99,6 +94,7 @@ type PartitionState struct {
 	Blocks    int    `json:"open_blocks"`
 	Bytes     int64  `json:"open_bytes"`
 	Waiting   int    `json:"waiting_lanes"` // lanes that batch has not begun
+	Damaged   int    `json:"damaged_lanes"` // lanes with a mark that does not read: delete the lane's marks
 	Failed    string `json:"failed,omitempty"`
 }
 
@@ -119,70 +115,4 @@ func (p *PartitionStats) change(f func(*PartitionState)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f(&p.state)
-}
-
-func (p *PartitionStats) fail(err error) {
-	p.change(func(s *PartitionState) { s.Failed = err.Error() })
-}
-
-func (p *PartitionStats) folded(d delivery) {
-	p.change(func(s *PartitionState) { s.Position, s.End = d.next, max(s.End, d.end, d.next) })
-}
-
-// histogramBuckets is four buckets a power of two, up to 2^31 ms.
-const histogramBuckets = 128
-
-// Counts are a histogram's counts by bucket.
-type Counts [histogramBuckets]int64
-
-// Histogram counts durations in ms in buckets whose bounds grow by a fourth of a power of two. Safe for concurrent use.
-type Histogram struct {
-	counts [histogramBuckets]atomic.Int64
-}
-
-// Record counts n durations of ms.
-func (h *Histogram) Record(ms, n int64) {
-	h.counts[bucketOf(ms)].Add(n)
-}
-
-func bucketOf(ms int64) int {
-	if ms < 4 {
-		return int(max(ms, 0))
-	}
-	e := bits.Len64(uint64(ms)) - 1
-	return min(4*(e-1)+int(ms>>(e-2))&3, histogramBuckets-1)
-}
-
-// upper returns the largest duration that bucket i counts.
-func upper(i int) int64 {
-	if i < 4 {
-		return int64(i)
-	}
-	e := i/4 + 1
-	return int64(4+i%4+1)<<(e-2) - 1
-}
-
-// Snapshot returns the counts, to take differences of.
-func (h *Histogram) Snapshot() (s Counts) {
-	for i := range h.counts {
-		s[i] = h.counts[i].Load()
-	}
-	return s
-}
-
-// Quantile returns an upper bound of the q-quantile, ms, of what was recorded since the snapshot before; 0 if nothing was.
-func (h *Histogram) Quantile(before Counts, q float64) int64 {
-	now := h.Snapshot()
-	total := int64(0)
-	for i := range now {
-		now[i] -= before[i]
-		total += now[i]
-	}
-	rank := int64(q*float64(total-1)) + 1
-	for i, n := range now {
-		if rank -= n; rank <= 0 && total > 0 {
-			return upper(i)
-		}
-	}
-	return 0
 }

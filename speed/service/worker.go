@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/tidemark-io/tidemark/shared/lane"
@@ -13,8 +15,8 @@ import (
 	"github.com/tidemark-io/tidemark/speed/fold"
 )
 
-// worker folds and flushes one partition for all generations. One goroutine runs it; what the store answers comes back
-// to it through done.
+// worker folds and flushes one partition for all generations. One goroutine runs it; each request of the store has one
+// of its own, and what it answers comes back through done.
 type worker struct {
 	cfg       *Config
 	src       *schema.Source
@@ -25,18 +27,26 @@ type worker struct {
 	progress  *PartitionStats
 
 	generations chan []Generation
-	done        chan reply
 	gens        map[string]*running // by namespace
+	refused     map[string]error    // generations that cannot be fed, by namespace
+	broken      bool                // a panic: what is in memory may be anything and is not written
 
 	epoch  int
-	expect int64 // where the next delivery of this epoch begins; paused before the first seek
+	expect int64 // where the next delivery of this epoch begins; paused when there is nothing to read for
+
+	// Requests of the store outlive run, so that a drain can wait for them; end cancels them.
+	requests sync.WaitGroup
+	alive    context.Context //nolint:containedctx // it is that of the requests, which belong to the worker and not to a call
+	cancel   context.CancelFunc
+	done     chan *reply
 }
 
-// reply is what the store said to one generation's calls or read of marks.
+// reply is a request of the store for one generation, calls or a read of marks, and what it answered.
 type reply struct {
 	gen      *running
 	calls    []lane.Call
 	outcomes []lane.Outcome
+	lanes    []lane.ID
 	marks    []lane.Marks
 	err      error
 }
@@ -44,16 +54,11 @@ type reply struct {
 // run works until the context ends or the partition has to stop. A panic of an operator stops this partition loudly and
 // nothing else: what it has not written is folded again by whoever repairs the cause.
 func (w *worker) run(ctx context.Context) {
-	defer func() {
-		if r := recover(); r != nil {
-			err := fmt.Errorf("partition %s stopped at offset %d by a panic, nothing is skipped: %v", w.partition, w.expect, r)
-			w.feed.fail(err)
-			w.progress.fail(err)
-			w.logger.Error("partition stopped by a panic", "partition", w.partition.String(), "offset", w.expect, "panic", r, "stack", stack())
-		}
-	}()
+	defer w.caught()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for ctx.Err() == nil {
-		timer := time.NewTimer(w.pump(ctx, time.Now(), false))
+		timer.Reset(w.pump(time.Now()))
 		in := w.feed.out
 		if w.full() {
 			in = nil
@@ -68,28 +73,34 @@ func (w *worker) run(ctx context.Context) {
 			w.settle(r)
 		case <-timer.C:
 		}
-		timer.Stop()
 		w.report()
 	}
+}
+
+// caught ends a worker that panicked.
+func (w *worker) caught() {
+	r := recover()
+	if r == nil {
+		return
+	}
+	w.broken = true
+	err := fmt.Errorf("partition %s stopped at offset %d by a panic, nothing is skipped: %v", w.partition, w.expect, r)
+	w.feed.die(err)
+	w.progress.change(func(s *PartitionState) { s.Failed = err.Error() })
+	w.logger.Error("partition stopped by a panic", "partition", w.partition.String(), "offset", w.expect, "panic", r, "stack", string(debug.Stack()))
 }
 
 // update takes over the list of generations: new ones begin unread, those that are gone are dropped from memory.
 func (w *worker) update(list []Generation) {
 	seen := map[string]bool{}
-	for _, g := range list {
+	for i := range list {
+		g := &list[i]
 		if g.Plan.SourceRank(w.src.Name) < 0 {
 			continue
 		}
 		seen[g.Namespace] = true
-		if w.gens[g.Namespace] != nil {
-			continue
-		}
-		w.gens[g.Namespace] = &running{
-			Generation: fold.NewGeneration(fold.Config{
-				Namespace: g.Namespace, Plan: g.Plan, Lanes: g.Lanes, Partition: w.partition,
-				Block: g.Block[w.src.Name], First: g.Origin.Next(w.partition),
-			}),
-			namespace: g.Namespace,
+		if w.gens[g.Namespace] == nil {
+			w.begin(g)
 		}
 	}
 	for ns := range w.gens {
@@ -97,10 +108,35 @@ func (w *worker) update(list []Generation) {
 			delete(w.gens, ns)
 		}
 	}
+	for ns := range w.refused {
+		if !seen[ns] {
+			delete(w.refused, ns)
+		}
+	}
 	w.steer()
 }
 
-// fold adds a delivery to every generation.
+// begin adds a generation, unless the source as declared now does not give what it folds.
+func (w *worker) begin(g *Generation) {
+	if w.refused[g.Namespace] != nil {
+		return
+	}
+	err := g.Plan.Reads(w.src)
+	if block := g.Block[w.src.Name]; err == nil && (!position.ValidBlock(block) || !lane.ValidLanes(g.Lanes)) {
+		err = fmt.Errorf("%d lanes and blocks of %d offsets cannot be", g.Lanes, block)
+	}
+	if err != nil {
+		w.refused[g.Namespace] = fmt.Errorf("feeding generation %s from %s: %w", g.Namespace, w.partition, err)
+		w.logger.Error("generation cannot be fed", "partition", w.partition.String(), "error", w.refused[g.Namespace])
+		return
+	}
+	w.gens[g.Namespace] = newRunning(fold.Config{
+		Namespace: g.Namespace, Plan: g.Plan, Lanes: g.Lanes, Partition: w.partition,
+		Block: g.Block[w.src.Name], First: g.Origin.Next(w.partition),
+	}, w.logger.With("partition", w.partition.String()))
+}
+
+// fold adds a delivery to every generation that has something to fold for.
 func (w *worker) fold(d delivery) {
 	defer w.feed.recycle(d.batch)
 	if d.epoch != w.epoch {
@@ -108,65 +144,40 @@ func (w *worker) fold(d delivery) {
 	}
 	now := time.Now()
 	for _, g := range w.gens {
-		if pos, ok := g.Position(); ok && d.next > pos {
-			g.Add(d.batch, d.next)
+		if pos, _ := g.Position(); g.Active() && d.next > pos {
+			g.Add(d.batch, d.from, d.next)
 			g.took(d, now)
 		}
 	}
 	w.expect = d.next
-	w.progress.folded(d)
+	w.progress.change(func(s *PartitionState) { s.Position = d.next })
 	w.stats.Folded.Add(int64(d.batch.N))
 }
 
 // settle takes the store's answer and decides where the log has to be read from now.
-func (w *worker) settle(r reply) {
+func (w *worker) settle(r *reply) {
 	g, now := r.gen, time.Now()
 	g.busy = false
-	switch {
-	case r.calls != nil:
-		r.err = errors.Join(g.Done(r.calls, r.outcomes, &g.refusals)...)
-		w.stats.refused(&g.refusals)
-		g.settled(now, w.stats)
-	case r.err == nil:
-		r.err = g.observe(r.marks, now)
-	}
-	if r.err != nil {
-		w.trouble(g, r.err, now)
+	if r.calls != nil {
+		g.flushed(*r, now, w.stats)
 	} else {
-		g.recovered(w.logger, w.partition)
+		g.observed(*r, now, w.stats, w.cfg.MarksEvery)
 	}
+	g.calm()
 	g.Trim()
 	w.steer()
 }
 
-// trouble backs off and says once what is wrong; the tiles stay in memory and are written again from the marks.
-func (w *worker) trouble(g *running, err error, now time.Time) {
-	if errors.Is(err, context.Canceled) {
-		return
-	}
-	w.stats.StoreFailures.Add(1)
-	if g.backoff == 0 {
-		w.logger.Warn("store does not take writes; waiting, nothing is lost", "partition", w.partition.String(), "error", err)
-	}
-	g.backOff(now)
-}
-
 // steer makes the feed read what the generation that is furthest behind needs next.
 func (w *worker) steer() {
-	least, any := int64(0), false
+	least := int64(paused)
 	for _, g := range w.gens {
-		if _, moved := g.Rewind(); moved {
-			g.pending = g.pending[:0]
-		}
-		if pos, ok := g.Position(); ok && (!any || pos < least) {
-			least, any = pos, true
+		g.Rewind()
+		if pos, ok := g.Position(); ok && g.Active() && (least == paused || pos < least) {
+			least = pos
 		}
 	}
-	switch {
-	case !any && w.expect != paused:
-		w.expect = paused
-		w.epoch = w.feed.seek(paused)
-	case any && least != w.expect:
+	if least != w.expect {
 		w.expect = least
 		w.epoch = w.feed.seek(least)
 	}
@@ -185,66 +196,59 @@ func (w *worker) full() bool {
 
 // pump starts what is due for each generation, at most one request of the store at a time, and returns how long nothing
 // else is due.
-func (w *worker) pump(ctx context.Context, now time.Time, drain bool) time.Duration {
+func (w *worker) pump(now time.Time) time.Duration {
 	wait := w.cfg.MarksEvery
 	for _, g := range w.gens {
 		if g.busy {
 			continue
 		}
-		what, in := g.due(now, w.cfg, drain)
-		switch what {
-		case nothing:
-			wait = min(wait, in)
-		case readMarks:
-			g.busy = true
-			w.read(ctx, g)
-		case flushChanged, flushAll:
-			if calls := g.Flush(what == flushAll); len(calls) > 0 {
-				g.busy = true
-				g.sent(calls, now)
-				w.stats.sent(calls)
-				w.apply(ctx, g, calls)
-			} else {
-				g.idle(now)
-			}
+		what, in := g.due(now, w.cfg)
+		if r := g.request(what); r != nil {
+			g.sent(what, now)
+			w.send(r)
+			continue
 		}
+		wait = min(wait, in)
 	}
 	return max(wait, time.Millisecond)
 }
 
-func (w *worker) apply(ctx context.Context, g *running, calls []lane.Call) {
-	go func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.cfg.StoreTimeout)
+// send asks the store, in a goroutine of its own.
+func (w *worker) send(r *reply) {
+	w.stats.sent(r.calls)
+	w.requests.Go(func() {
+		ctx, cancel := context.WithTimeout(w.alive, w.cfg.StoreTimeout)
 		defer cancel()
-		w.done <- reply{gen: g, calls: calls, outcomes: w.cfg.Store.Apply(ctx, calls)}
-	}()
-}
-
-func (w *worker) read(ctx context.Context, g *running) {
-	ids := make([]lane.ID, 0, len(g.Lanes()))
-	for i := range g.Lanes() {
-		ids = append(ids, g.Lanes()[i].ID)
-	}
-	go func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.cfg.StoreTimeout)
-		defer cancel()
-		marks, err := w.cfg.Store.Marks(ctx, ids)
-		w.done <- reply{gen: g, marks: marks, err: err}
-	}()
-}
-
-// drain writes what is folded, in bounded time, and waits for calls under way: after it nothing of this worker reaches
-// the store any more, unless the bound ran out.
-func (w *worker) drain(ctx context.Context) {
-	defer func() {
-		if r := recover(); r != nil {
-			w.logger.Error("draining a partition panicked; its next owner folds again what was not written", "partition", w.partition.String(), "panic", r)
+		if r.calls != nil {
+			r.outcomes = w.cfg.Store.Apply(ctx, r.calls)
+		} else {
+			r.marks, r.err = w.cfg.Store.Marks(ctx, r.lanes)
 		}
-	}()
+		select {
+		case w.done <- r:
+		case <-w.alive.Done():
+		}
+	})
+}
+
+// end cancels what is under way and waits for it: after it nothing of this worker reaches the store's client any more.
+func (w *worker) end() {
+	w.cancel()
+	w.requests.Wait()
+}
+
+// drain writes what is folded, in bounded time. What it does not manage the partition's next owner folds again.
+func (w *worker) drain(ctx context.Context) {
+	if w.broken {
+		return
+	}
+	defer w.caught()
 	for ctx.Err() == nil {
-		w.pump(ctx, time.Now(), true)
 		busy := false
 		for _, g := range w.gens {
+			if !g.busy && !g.hopeless {
+				w.flushLast(g)
+			}
 			busy = busy || g.busy
 		}
 		if !busy {
@@ -253,16 +257,48 @@ func (w *worker) drain(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case r := <-w.done:
-			r.gen.busy = false
-			if r.calls == nil || r.gen.last {
-				break
-			}
-			for _, err := range r.gen.Done(r.calls, r.outcomes, &r.gen.refusals) {
-				w.logger.Warn("flush of a drain failed; the next owner folds it again", "partition", w.partition.String(), "error", err)
-				r.gen.last = true
-			}
-			w.stats.refused(&r.gen.refusals)
-			r.gen.settled(time.Now(), w.stats)
+			w.settleLast(r)
 		}
 	}
+}
+
+func (w *worker) flushLast(g *running) {
+	if r := g.request(flushAll); r != nil {
+		g.sent(flushAll, time.Now())
+		w.send(r)
+	}
+}
+
+// settleLast takes an answer of the drain. One that failed is the last of its generation.
+func (w *worker) settleLast(r *reply) {
+	r.gen.busy = false
+	if r.calls == nil {
+		return // of a read that was under way
+	}
+	r.gen.flushed(*r, time.Now(), w.stats)
+	for _, o := range r.outcomes {
+		r.gen.hopeless = r.gen.hopeless || o.Err != nil
+	}
+}
+
+// report brings the partition's figures up to date.
+func (w *worker) report() {
+	end, failed := w.feed.state()
+	if failed == nil {
+		for _, err := range w.refused {
+			failed = errors.Join(failed, err)
+		}
+	}
+	w.progress.change(func(s *PartitionState) {
+		s.Blocks, s.Bytes, s.Waiting, s.Damaged, s.Failed = 0, 0, 0, 0, ""
+		s.End = max(end, s.Position)
+		for _, g := range w.gens {
+			blocks, bytes := g.Open()
+			waiting, damaged := g.waiting()
+			s.Blocks, s.Bytes, s.Waiting, s.Damaged = s.Blocks+blocks, s.Bytes+bytes, s.Waiting+waiting, s.Damaged+damaged
+		}
+		if failed != nil {
+			s.Failed = failed.Error()
+		}
+	})
 }
