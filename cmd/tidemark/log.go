@@ -79,7 +79,7 @@ func printLog(cmd *cobra.Command, h *history.Log, src *schema.Source, w io.Write
 	if err != nil {
 		return err
 	}
-	p := &logPrinter{src: src, w: w, json: asJSON}
+	p := &logPrinter{src: src, w: w, json: asJSON, teller: archivefile.NewTeller(src)}
 	for _, s := range stretches {
 		archived := position.Range{From: s.Range().From, Next: min(s.Archive.Next, s.Range().Next)}
 		if err := h.Scan(cmd.Context(), src, s, archived, true, p.archived); err != nil {
@@ -94,10 +94,11 @@ func printLog(cmd *cobra.Command, h *history.Log, src *schema.Source, w io.Write
 
 // logPrinter prints records of one source.
 type logPrinter struct {
-	src  *schema.Source
-	w    io.Writer
-	json bool
-	buf  []byte
+	src    *schema.Source
+	w      io.Writer
+	json   bool
+	teller *archivefile.Teller
+	buf    []byte
 }
 
 // archived prints rows of the archive, telling accepted records again.
@@ -115,7 +116,7 @@ func (p *logPrinter) archived(b *column.Batch) error {
 		case a.Raw.Present(i):
 			r.Value = textOrBase64(a.Raw.BytesAt(i))
 		case b.Reject[i] == 0:
-			p.buf = archivefile.AppendJSON(p.buf[:0], b, i)
+			p.buf = p.teller.Append(p.buf[:0], b, i)
 			r.Value = textOrBase64(p.buf)
 		}
 		if err := p.print(&r); err != nil {

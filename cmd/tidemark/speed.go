@@ -7,10 +7,7 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/shared/archivefile"
-	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/kafkalog"
-	"github.com/tidemark-io/tidemark/shared/position"
-	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/speed/service"
 )
 
@@ -47,44 +44,6 @@ func (o *ownership) Next(ctx context.Context) (*service.Assignment, error) {
 	}
 }
 
-// trimmed gives the speed layer the head of a partition that the log no longer has.
-type trimmed struct{ dir string }
-
-// Scan yields copies: the archive's batches are valid during the call only, the speed layer keeps them.
-func (t *trimmed) Scan(ctx context.Context, src *schema.Source, partition int32, from, to int64, yield func(b *column.Batch, next int64) error) (int64, error) {
-	c, err := archivefile.List(t.dir, position.Partition{Source: src.Name, ID: partition})
-	if err != nil {
-		return from, err
-	}
-	have := c.Range()
-	r := position.Range{From: from, Next: min(to, have.Next)}
-	if r.Empty() || have.From > from {
-		return from, nil
-	}
-	want := archivefile.Everything(src)
-	want.Archive = false
-	var held *column.Batch // yielded only when it is known where the next one begins
-	err = archivefile.Scan(ctx, t.dir, src, partition, r, want, func(b *column.Batch) error {
-		if held != nil {
-			if err := yield(held, b.Offset[0]); err != nil {
-				return err
-			}
-		}
-		held = column.NewBatch(src, partition, false)
-		for i := range b.N {
-			held.AppendRow(b, i)
-		}
-		return nil
-	})
-	if err != nil {
-		return from, err
-	}
-	if held == nil {
-		held = column.NewBatch(src, partition, false)
-	}
-	return r.Next, yield(held, r.Next)
-}
-
 // speedLayer is a running speed layer.
 type speedLayer struct {
 	service *service.Service
@@ -115,7 +74,7 @@ func (n *node) startSpeed(ctx context.Context) (*speedLayer, error) {
 	}
 	s, err := service.New(service.Config{
 		Sources: n.job.Sources, NewLog: func(topic string) service.Log { return n.kafka.NewFetcher(byName[topic]) },
-		Store: n.store, Archive: &trimmed{dir: n.o.archive}, Ownership: &ownership{group: group, logger: n.logger},
+		Store: n.store, Archive: archivefile.Dir(n.o.archive), Ownership: &ownership{group: group, logger: n.logger},
 		Generations: n.catalog.generations, Logger: n.logger, Linger: n.o.linger,
 	})
 	if err != nil {
