@@ -1,0 +1,300 @@
+package publish
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/tidemark-io/tidemark/batch/runfile"
+	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/shared/manifest"
+)
+
+// Store is what a publisher needs of the store (see package lane for what each does).
+type Store interface {
+	Apply(ctx context.Context, calls []lane.Call) []lane.Outcome
+	Marks(ctx context.Context, lanes []lane.ID) ([]lane.Marks, error)
+}
+
+// Target is a generation to publish.
+type Target struct {
+	Generation
+	// Open opens the file of a lane of a checked run.
+	Open func(run int64, lane int) (*runfile.Reader, error)
+}
+
+// Status is how far a generation's lanes are, as of the last pass.
+type Status struct {
+	Namespace string
+	Lanes     int
+	Done      int   // lanes that have taken in all runs (or were dropped)
+	Empty     int   // lanes without a batch mark
+	Run       int64 // the lowest run that a lane is still to take in; the last run + 1 if there is none
+	RowsLeft  int64 // rows of the run files that lanes are still to take in
+	// Marks are the lanes' marks, by number, as last seen.
+	Marks []lane.Marks
+}
+
+// Complete tells whether every lane has taken in all runs.
+func (s *Status) Complete() bool { return s.Done == s.Lanes }
+
+// Counts are what a publisher has done since it was made.
+type Counts struct {
+	Begun   int64 // lanes
+	Rows    int64 // written
+	Bytes   int64
+	Refused int64 // calls that found another mark
+	Unknown int64 // calls whose outcome is not known
+}
+
+// Publisher brings run files into a store. Not safe for concurrent use; several, also of several processes, may work on
+// the same lanes: they waste work and break nothing.
+type Publisher struct {
+	store  Store
+	limits Limits
+	rows   pacer
+	bytes  pacer
+	counts Counts
+	// Random fills b with random bytes; by default crypto/rand's. Simulations set it.
+	Random func(b []byte)
+}
+
+// New returns a publisher. Errors are of class ErrLimits.
+func New(store Store, limits Limits) (*Publisher, error) {
+	l, err := limits.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Publisher{
+		store: store, limits: l, rows: pacer{perSecond: l.RowsPerSecond}, bytes: pacer{perSecond: l.BytesPerSecond},
+		Random: func(b []byte) { _, _ = rand.Read(b) }, // never fails: it ends the process instead
+	}, nil
+}
+
+// Counts returns what was done so far.
+func (p *Publisher) Counts() Counts { return p.counts }
+
+// passTime is how long a pass works before it looks at all marks again: a lane that was emptied waits no longer.
+const passTime = time.Second
+
+// Pass reads the marks of all lanes and does what they need, for about a second or until all are done. It returns how
+// far each target is. An error of class lane.ErrUnavailable says that the store was not reached or an outcome is unknown:
+// call Pass again. Others (ErrNewer, lane.ErrMark, lane.ErrStore, runfile.ErrDamaged) need somebody to act; lanes that
+// have none of them were worked on all the same.
+func (p *Publisher) Pass(ctx context.Context, targets []*Target) ([]Status, error) {
+	works, err := p.look(ctx, targets)
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll(works)
+	start := time.Now()
+	for time.Since(start) < passTime {
+		batch := active(works, p.limits.CallsInFlight)
+		if len(batch) == 0 {
+			break
+		}
+		if err := p.round(ctx, batch); err != nil {
+			return nil, err
+		}
+	}
+	var errs []error
+	for _, w := range works {
+		errs = append(errs, w.err)
+	}
+	return statuses(targets, works), errors.Join(errs...)
+}
+
+// Publish makes passes until every lane of every target is done. Errors are those of Pass; after one it may be called
+// again and goes on where the marks say.
+func (p *Publisher) Publish(ctx context.Context, targets []*Target, progress func([]Status)) error {
+	for {
+		all, err := p.Pass(ctx, targets)
+		if err != nil {
+			return err
+		}
+		if progress != nil {
+			progress(all)
+		}
+		done := true
+		for i := range all {
+			done = done && all[i].Complete()
+		}
+		if done {
+			return nil
+		}
+	}
+}
+
+// work is one lane under way in a pass.
+type work struct {
+	target *Target
+	n      int
+	marks  lane.Marks
+	step   Step
+	rows   int64 // of the call under way
+	file   cursor
+	err    error // the lane is left alone for the rest of the pass
+}
+
+// look reads the marks of all lanes and plans each.
+func (p *Publisher) look(ctx context.Context, targets []*Target) ([]*work, error) {
+	var ids []lane.ID
+	var works []*work
+	for _, t := range targets {
+		for n := range t.Lanes {
+			ids = append(ids, t.LaneID(n))
+			works = append(works, &work{target: t, n: n, file: cursor{open: t.Open}})
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	marks, err := p.store.Marks(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading marks: %w", err)
+	}
+	for i, w := range works {
+		w.observe(marks[i])
+	}
+	return works, nil
+}
+
+func (w *work) observe(marks lane.Marks) {
+	w.marks = marks
+	w.step, w.err = Next(&w.target.Generation, w.n, marks)
+}
+
+// active returns the first lanes that need something, those to be begun before all others: until a lane is begun, speed
+// waits.
+func active(works []*work, most int) []*work {
+	var batch []*work
+	for _, action := range []Action{Begin, Bring} {
+		for _, w := range works {
+			if len(batch) < most && w.err == nil && w.step.Action == action {
+				batch = append(batch, w)
+			}
+		}
+	}
+	return batch
+}
+
+// round makes one call for each of these lanes.
+func (p *Publisher) round(ctx context.Context, batch []*work) error {
+	var calls []lane.Call
+	var of []*work
+	var rows, size int64
+	for _, w := range batch {
+		call, n, err := p.call(w)
+		if err != nil {
+			w.err = fmt.Errorf("lane %s: %w", w.target.LaneID(w.n), err)
+			continue
+		}
+		calls, of = append(calls, call), append(of, w)
+		w.rows = int64(len(call.Rows))
+		rows, size = rows+w.rows, size+n
+	}
+	if err := errors.Join(p.rows.take(ctx, float64(rows)), p.bytes.take(ctx, float64(size))); err != nil {
+		return err
+	}
+	if len(calls) == 0 {
+		return nil
+	}
+	p.counts.Bytes += size
+	for i, out := range p.store.Apply(ctx, calls) {
+		p.settle(of[i], &calls[i], &out)
+	}
+	return ctx.Err()
+}
+
+// call makes the next call of a lane and tells the bytes that it writes.
+func (p *Publisher) call(w *work) (lane.Call, int64, error) {
+	g := &w.target.Generation
+	if w.step.Action == Begin {
+		var random [manifest.IdentityLength]byte
+		p.Random(random[:])
+		return BeginCall(g, w.n, w.marks, lane.Incarnation(manifest.NewIdentity(random))), 0, nil
+	}
+	rows, size, err := w.file.take(w.n, &w.step, p.limits.RowsPerCall, p.limits.BytesPerCall)
+	if err != nil {
+		return lane.Call{}, 0, err
+	}
+	return BringCall(g, w.n, &w.step, rows), size, nil
+}
+
+// settle takes over what came of a call.
+func (p *Publisher) settle(w *work, call *lane.Call, out *lane.Outcome) {
+	switch {
+	case out.Err != nil:
+		if errors.Is(out.Err, lane.ErrUnavailable) {
+			p.counts.Unknown++
+		}
+		// The outcome is unknown, or nothing was done. Either way the marks say: the next pass reads them.
+		w.err = fmt.Errorf("publishing to lane %s: %w", call.Lane, out.Err)
+	case !out.Applied:
+		p.counts.Refused++
+		w.observe(out.Marks)
+	default:
+		if w.step.Action == Begin {
+			p.counts.Begun++
+		}
+		p.counts.Rows += w.rows
+		// Only the batch mark is followed here: it is all that the next step is made from.
+		after := maps.Clone(w.marks)
+		if after == nil {
+			after = lane.Marks{}
+		}
+		after[lane.BatchName] = call.Set
+		w.observe(after)
+	}
+}
+
+func closeAll(works []*work) {
+	for _, w := range works {
+		if err := w.file.close(); err != nil && w.err == nil {
+			w.err = fmt.Errorf("closing a run file: %w", err)
+		}
+	}
+}
+
+func statuses(targets []*Target, works []*work) []Status {
+	all := make([]Status, 0, len(targets))
+	for _, t := range targets {
+		s := Status{Namespace: t.Namespace, Lanes: t.Lanes, Run: t.Last() + 1}
+		for n := range t.Lanes {
+			w := works[0]
+			works = works[1:]
+			s.Marks = append(s.Marks, w.marks)
+			s.add(&t.Generation, n, w)
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// add counts a lane.
+func (s *Status) add(g *Generation, n int, w *work) {
+	if w.marks[lane.BatchName] == "" {
+		s.Empty++
+	}
+	switch {
+	case w.err != nil && w.step.Action == Nothing:
+		return // its marks do not say how far it is
+	case w.step.Action == Nothing:
+		s.Done++
+		return
+	case w.step.Action == Begin:
+		s.Run = min(s.Run, g.BasesFrom)
+		for run := g.BasesFrom; run <= g.Last(); run++ {
+			s.RowsLeft += g.Runs[run-1].Rows[n]
+		}
+		return
+	}
+	s.Run = min(s.Run, w.step.Mark.Run)
+	for run := w.step.Mark.Run; run <= g.Last(); run++ {
+		s.RowsLeft += g.Runs[run-1].Rows[n]
+	}
+	s.RowsLeft -= w.step.Mark.Rows
+}
