@@ -53,7 +53,7 @@ func newPlan() *cobra.Command {
 				return planJSON(cmd.OutOrStdout(), j)
 			}
 			for i := range j.Plans {
-				if err := printPlan(cmd.OutOrStdout(), j, j.Plans[i]); err != nil {
+				if err := printPlan(cmd.OutOrStdout(), j.Plans[i]); err != nil {
 					return err
 				}
 			}
@@ -108,7 +108,7 @@ func planJSON(w io.Writer, j *job.Job) error {
 	return json.NewEncoder(w).Encode(map[string]any{"job": j.Name, "views": out})
 }
 
-func printPlan(w io.Writer, j *job.Job, p *view.Plan) error {
+func printPlan(w io.Writer, p *view.Plan) error {
 	spec := p.Spec()
 	fmt.Fprintf(w, "view %s (revision %.12s): %d features from %d states\n", spec.Name, p.Revision(), len(p.Features()), len(p.States()))
 	for i := range spec.Sources {

@@ -93,10 +93,9 @@ traffic, lets the log be taken in, verifies every entity and exits 1 if one is w
 // demo is a running demo.
 type demo struct {
 	*node
-	flags  *demoFlags
-	out    io.Writer
-	source *lines // of --from
-	crash  bool   // the next end of the speed layer is one
+	flags *demoFlags
+	out   io.Writer
+	crash bool // the next end of the speed layer is one
 
 	verified, wrong int
 	before          service.Counts // freshness at the last line

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -113,8 +114,8 @@ func (b *byteSize) Set(s string) error {
 		if !ok {
 			continue
 		}
-		var n int64
-		if _, err := fmt.Sscanf(digits, "%d", &n); err != nil || n <= 0 || fmt.Sprint(n) != digits || n > (1<<62)/u.factor {
+		n, err := strconv.ParseInt(digits, 10, 64)
+		if err != nil || n <= 0 || n > (1<<62)/u.factor {
 			break
 		}
 		*b = byteSize(n * u.factor)

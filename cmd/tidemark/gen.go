@@ -85,11 +85,11 @@ with the broker's time; with --start their record times are set to simulated tim
 
 // newTraffic returns the job's generator with its simulated clock.
 func newTraffic(j *job.Job, seed uint64, rate float64, start string) (*traffic, error) {
-	make := jobs.Generators[j.Name]
-	if make == nil {
+	newGenerator := jobs.Generators[j.Name]
+	if newGenerator == nil {
 		return nil, fmt.Errorf("%w: job %s has no generator; give it a file with produce --from", errUsage, j.Name)
 	}
-	t := &traffic{gen: make(seed), start: time.Now(), rate: rate}
+	t := &traffic{gen: newGenerator(seed), start: time.Now(), rate: rate}
 	if rate < 0 {
 		return nil, fmt.Errorf("%w: --rate %v is negative", errUsage, rate)
 	}

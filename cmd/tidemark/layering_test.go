@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -107,12 +108,7 @@ func checkFile(t *testing.T, rel, path string) {
 }
 
 func oneOf(from, to string, allowed map[string][]string) bool {
-	for _, a := range allowed[from] {
-		if a == to {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(allowed[from], to)
 }
 
 func checkOwner(t *testing.T, rel, folder, name string) {

@@ -182,8 +182,8 @@ func (n *node) startHTTP(ctx context.Context) error {
 }
 
 // ready tells why the process cannot do its work, nil if it can.
-func (n *node) ready() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+func (n *node) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	var errs []error
 	for _, v := range n.reader.Views() {
@@ -255,7 +255,7 @@ func (n *node) start(ctx context.Context) error {
 
 // awaitReady waits until every view is served.
 func (n *node) awaitReady(ctx context.Context) error {
-	for n.ready() != nil {
+	for n.ready(ctx) != nil {
 		select {
 		case <-ctx.Done():
 			return nil

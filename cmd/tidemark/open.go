@@ -35,8 +35,7 @@ func loadJob(folder string) (*job.Job, error) {
 
 // jobError makes a fault in a job's files an error of usage; one of reading them stays what it is.
 func jobError(err error) error {
-	var faults *job.Faults
-	if errors.As(err, &faults) {
+	if _, ok := errors.AsType[*job.Faults](err); ok {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	return err

@@ -29,7 +29,7 @@ type Config struct {
 	Job     string
 	Lookups Lookups
 	// Ready tells why the process cannot answer, nil if it can.
-	Ready func() error
+	Ready func(ctx context.Context) error
 	// Now is the clock by which ages are told.
 	Now func() time.Time
 	// Timeout bounds one request's lookup. 0 = 5 s.
@@ -62,8 +62,8 @@ func (a *API) Register(mux *http.ServeMux) {
 	})
 }
 
-func (a *API) ready(w http.ResponseWriter, _ *http.Request) {
-	if err := a.cfg.Ready(); err != nil {
+func (a *API) ready(w http.ResponseWriter, r *http.Request) {
+	if err := a.cfg.Ready(r.Context()); err != nil {
 		writeText(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
@@ -106,8 +106,7 @@ func (a *API) batchGet(w http.ResponseWriter, r *http.Request) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&req); err != nil {
 		status := http.StatusBadRequest
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			status = http.StatusRequestEntityTooLarge
 		}
 		writeProblem(w, problem{Status: status, Title: "bad body", Detail: err.Error()})

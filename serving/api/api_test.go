@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -59,7 +60,7 @@ func newWorld(t *testing.T) *world {
 	}
 	r := lookup.NewReader(lookup.Config{Job: "shop", Views: []string{plan.Spec().Name}, Store: w.store, Now: time.Now, Cache: time.Nanosecond})
 	mux := http.NewServeMux()
-	api.New(api.Config{Job: "shop", Lookups: r, Now: time.Now, Ready: func() error { return nil }}).Register(mux)
+	api.New(api.Config{Job: "shop", Lookups: r, Now: time.Now, Ready: func(context.Context) error { return nil }}).Register(mux)
 	w.srv = httptest.NewServer(mux)
 	t.Cleanup(w.srv.Close)
 	return w
@@ -113,6 +114,16 @@ func (w *world) someone() string { return string(w.fold.Key(0)) }
 
 type answer map[string]any
 
+// object returns a JSON object; the test fails on anything else.
+func object(t *testing.T, v any) map[string]any {
+	t.Helper()
+	o, ok := v.(map[string]any)
+	if !ok {
+		t.Fatalf("%v is no object", v)
+	}
+	return o
+}
+
 // ask makes a request and reads the JSON answer.
 func (w *world) ask(method, path, body string) (int, answer) {
 	w.t.Helper()
@@ -150,16 +161,16 @@ func TestProfile(t *testing.T) {
 	if code != http.StatusOK || a["found"] != true || a["key"] != w.someone() || a["degraded"] != nil {
 		t.Fatalf("%d: %v", code, a)
 	}
-	if v := a["version"].(map[string]any); v["generation"] != 3.0 || v["revision"] != w.plan.Revision() {
+	if v := object(t, a["version"]); v["generation"] != 3.0 || v["revision"] != w.plan.Revision() {
 		t.Errorf("version %v", v)
 	}
-	if f := a["frontier"].(map[string]any); len(f) != len(w.plan.Spec().Sources) {
+	if f := object(t, a["frontier"]); len(f) != len(w.plan.Spec().Sources) {
 		t.Errorf("frontier %v", f)
 	}
 	if a["as_of"] != a["newest"] {
 		t.Errorf("as of %v, newest %v", a["as_of"], a["newest"])
 	}
-	features := a["features"].(map[string]any)
+	features := object(t, a["features"])
 	for i := range w.plan.Features() {
 		spec := w.plan.Features()[i].Spec
 		v, status := w.plan.FeatureValue(w.fold.Value(0, i, w.fold.Newest(0)), spec)
@@ -167,7 +178,7 @@ func TestProfile(t *testing.T) {
 		if err := json.Unmarshal(v.AppendJSON(nil), &want); err != nil {
 			t.Fatal(err)
 		}
-		got := features[spec.Name].(map[string]any)
+		got := object(t, features[spec.Name])
 		if fmt.Sprint(got["value"]) != fmt.Sprint(want) || got["status"] != string(status) {
 			t.Errorf("%s: %v, want %v %s", spec.Name, got, want, status)
 		}
@@ -178,7 +189,7 @@ func TestProfile(t *testing.T) {
 func TestUnseen(t *testing.T) {
 	w := newWorld(t)
 	code, a := w.ask("GET", w.profile("user:nobody", ""), "")
-	if code != http.StatusOK || a["found"] != false || a["events"] != 0.0 || len(a["features"].(map[string]any)) != len(w.plan.Features()) {
+	if code != http.StatusOK || a["found"] != false || a["events"] != 0.0 || len(object(t, a["features"])) != len(w.plan.Features()) {
 		t.Errorf("%d: %v", code, a)
 	}
 }
@@ -188,7 +199,7 @@ func TestFeaturesChosen(t *testing.T) {
 	w := newWorld(t)
 	name := w.plan.Features()[1].Spec.Name
 	code, a := w.ask("GET", w.profile(w.someone(), "?features="+name), "")
-	if f := a["features"].(map[string]any); code != http.StatusOK || len(f) != 1 || f[name] == nil {
+	if f := object(t, a["features"]); code != http.StatusOK || len(f) != 1 || f[name] == nil {
 		t.Errorf("%d: %v", code, a)
 	}
 }
@@ -233,15 +244,15 @@ func TestBatchGet(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, a := w.ask("POST", "/v1/jobs/shop/views/"+w.plan.Spec().Name+"/profiles:batchGet", string(body))
-	profiles := a["profiles"].([]any)
+	profiles, _ := a["profiles"].([]any)
 	if code != http.StatusOK || len(profiles) != len(keys) {
 		t.Fatalf("%d: %v", code, a)
 	}
 	for i, p := range profiles {
-		if p.(map[string]any)["key"] != keys[i] {
-			t.Errorf("profile %d is of %v, want %s", i, p.(map[string]any)["key"], keys[i])
+		if object(t, p)["key"] != keys[i] {
+			t.Errorf("profile %d is of %v, want %s", i, object(t, p)["key"], keys[i])
 		}
-		if failed := p.(map[string]any)["error"] != nil; failed != (i == 1) {
+		if failed := object(t, p)["error"] != nil; failed != (i == 1) {
 			t.Errorf("profile %d: %v", i, p)
 		}
 	}
@@ -249,7 +260,7 @@ func TestBatchGet(t *testing.T) {
 		t.Errorf("the same key has two answers:\n%v\n%v", profiles[0], profiles[3])
 	}
 	_, one := w.ask("GET", w.profile(w.someone(), "?as_of=newest"), "")
-	if fmt.Sprint(one["features"]) != fmt.Sprint(profiles[0].(map[string]any)["features"]) {
+	if fmt.Sprint(one["features"]) != fmt.Sprint(object(t, profiles[0])["features"]) {
 		t.Error("batchGet and get answer differently")
 	}
 }
