@@ -94,3 +94,18 @@ func TestSettledAgainstAMap(t *testing.T) {
 		}
 	}
 }
+
+// TestLookBack goes to and fro between two buckets, as rows a little late do: they need no more entries for it.
+func TestLookBack(t *testing.T) {
+	const newest = 100
+	c := New(tiers(t, window.Window{Length: 20, Hop: 2}), total{new(int)}, 1, false)
+	c.Grow(1)
+	for i := range int64(1000) {
+		code, _ := c.Code(newest-i%lookBack*2, newest)
+		w, _ := c.Cell(0, code, newest)
+		w[0]++
+	}
+	if n := c.Len(0); n != lookBack {
+		t.Errorf("%d buckets by turns take %d entries", lookBack, n)
+	}
+}

@@ -1,0 +1,86 @@
+package operator_test
+
+import (
+	"encoding/hex"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/tidemark-io/tidemark/shared/operator"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
+	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/shared/window"
+)
+
+// TestStatesRefused gives each kind bytes that are well-formed but say what no events could: random damage seldom hits
+// these. Newest is 1000 ms; the windows are 40 ms by 4 ms and 240 ms by 24 ms, or all time.
+func TestStatesRefused(t *testing.T) {
+	const newest = 1000
+	two := []window.Window{{Length: 40, Hop: 4}, {Length: 240, Hop: 24}}
+	all := []window.Window{window.All}
+	number, last := inputs{value(schema.Int32)}, inputs{value(schema.Bool)}
+	uvarint := func(v uint64) string { return hex.EncodeToString(wire.AppendUvarint(nil, v)) }
+	varint := func(v int64) string { return hex.EncodeToString(wire.AppendVarint(nil, v)) }
+	bucket := func(v uint64) string { return "01 01 " + uvarint(v) + " 01" }
+	for _, c := range []struct {
+		why   string
+		kind  string
+		cfg   operator.Config
+		state string
+		ok    bool
+	}{
+		{"a count", "count", operator.Config{Windows: all}, "01 05", true},
+		{"a count of 0", "count", operator.Config{Windows: all}, "01 00", false},
+		{"the largest count", "count", operator.Config{Windows: all}, "01" + uvarint(1<<62-1), true},
+		{"a count past the limit", "count", operator.Config{Windows: all}, "01" + uvarint(1<<62), false},
+		{"no tiers", "count", operator.Config{Windows: all}, "00", false},
+		{"a tier that there is not", "count", operator.Config{Windows: all}, "02 05", false},
+		{"no cells in a tier", "count", operator.Config{Windows: two}, "01 00", false},
+		{"the newest bucket", "count", operator.Config{Windows: two}, bucket(250), true},
+		{"a bucket after newest", "count", operator.Config{Windows: two}, bucket(251), false},
+		{"a bucket after the end of time", "count", operator.Config{Windows: two}, bucket(schema.MaxTime/4 + 1), false},
+		{"fine and coarse cells of one newest time", "count", operator.Config{Windows: two}, "03 01 8801 01 01 14 01", true},
+		{"a coarse cell that belongs to the finer tier", "count", operator.Config{Windows: two}, "02 01 29 01", false},
+		{"a fine cell too old beside that coarse one", "count", operator.Config{Windows: two}, "03 01 01 01 01 20 01", false},
+		{"a sum of 0", "sum", operator.Config{Inputs: number, Windows: all}, "01 00", false},
+		{"an average of 0", "avg", operator.Config{Inputs: number, Windows: all}, "01 01 00", true},
+		{"an average of nothing", "avg", operator.Config{Inputs: number, Windows: all}, "01 00 00", false},
+		{"the largest int32", "max", operator.Config{Inputs: number, Windows: all}, "01" + varint(math.MaxInt32), true},
+		{"an int32 too large", "max", operator.Config{Inputs: number, Windows: all}, "01" + varint(math.MaxInt32+1), false},
+		{"an int32 too small", "min", operator.Config{Inputs: number, Windows: all}, "01" + varint(math.MinInt32-1), false},
+		{"a first at newest", "first", operator.Config{Inputs: last, Windows: all}, "01" + uvarint(newest) + "00 00 00 8101", true},
+		{"a first after newest", "first", operator.Config{Inputs: last, Windows: all}, "01" + uvarint(newest+1) + "00 00 00 8101", false},
+		{"a first after its bucket", "first", operator.Config{Inputs: last, Windows: two}, "01 01" + uvarint(249) + "04 00 00 00 8101", false},
+		{"a last", "last", operator.Config{Inputs: last, Windows: all}, uvarint(newest) + "00 00 00 80", true},
+		{"a last after newest", "last", operator.Config{Inputs: last, Windows: all}, uvarint(newest+1) + "00 00 00 80", false},
+		{"a source past the limit", "last", operator.Config{Inputs: last, Windows: all}, "01" + uvarint(1<<16+1) + "00 00 80", false},
+		{"a partition past the limit", "last", operator.Config{Inputs: last, Windows: all}, "01 00" + uvarint(1<<31) + "00 80", false},
+		{"an offset past the limit", "last", operator.Config{Inputs: last, Windows: all}, "01 00 00" + uvarint(1<<53) + "80", false},
+		{"a bool of 2", "last", operator.Config{Inputs: last, Windows: all}, "01 00 00 00 8102", false},
+		{"a null alone", "last", operator.Config{Inputs: last, Windows: all}, "01 00 00 00 00", false},
+		{"two elements", "last_n", operator.Config{Inputs: last, Windows: all, N: 2}, "02 05 00 00 01 80  00 00 00 00 8101", true},
+		{"more elements than n", "last_n", operator.Config{Inputs: last, Windows: all, N: 1}, "02 05 00 00 01 80  00 00 00 00 8101", false},
+		{"elements out of order", "last_n", operator.Config{Inputs: last, Windows: all, N: 2}, "02 05 00 00 01 80  00 00 00 02 8101", false},
+		{"two elements at one place", "last_n", operator.Config{Inputs: last, Windows: all, N: 2}, "02 05 00 00 01 80  00 00 00 01 8101", false},
+		{"an element twice", "last_n", operator.Config{Inputs: last, Windows: all, N: 2}, "02 05 00 00 01 80  00 00 00 00 80", false},
+		{"an element before time began", "last_n", operator.Config{Inputs: last, Windows: all, N: 2}, "02 05 00 00 01 80  06 00 00 00 8101", false},
+		{"no elements", "last_n", operator.Config{Inputs: last, Windows: all, N: 2}, "00", false},
+		{"two keys", "top_k", operator.Config{Inputs: inputs{key(schema.Bool)}, Windows: all}, "02 80 01 02  8101 01 01", true},
+		{"keys out of order", "top_k", operator.Config{Inputs: inputs{key(schema.Bool)}, Windows: all}, "02 8101 01 02  80 01 01", false},
+		{"a key twice", "top_k", operator.Config{Inputs: inputs{key(schema.Bool)}, Windows: all}, "02 80 01 02  80 01 02", false},
+		{"a key of null", "top_k", operator.Config{Inputs: inputs{key(schema.Bool)}, Windows: all}, "01 00 01 02", false},
+		{"a key without weight", "top_k", operator.Config{Inputs: inputs{key(schema.Bool)}, Windows: all}, "01 80 01 00", false},
+		{"no keys", "top_k", operator.Config{Inputs: inputs{key(schema.Bool)}, Windows: all}, "00", false},
+	} {
+		state, err := hex.DecodeString(strings.ReplaceAll(c.state, " ", ""))
+		if err != nil {
+			t.Fatalf("%s: %v", c.why, err)
+		}
+		s := newStates(t, c.kind, &c.cfg, 1)
+		err = s.Merge(0, state, newest)
+		if (err == nil) != c.ok || err != nil && !errors.Is(err, operator.ErrState) {
+			t.Errorf("%s, %s %x: error %v", c.kind, c.why, state, err)
+		}
+	}
+}
