@@ -281,3 +281,56 @@ func TestLongStates(t *testing.T) {
 		t.Errorf("the longest state has %d bytes: the test has lost its point", longest)
 	}
 }
+
+// TestManyEntities folds far more entities than the first table has room for, and more rows at once than are touched at
+// a time, twice over in one fold.
+func TestManyEntities(t *testing.T) {
+	p := compile(t, viewtest.Spec())
+	l := viewtest.Log{Partitions: [2]int{2, 0}, Rows: 3_000, Users: 2_000}
+	batches := l.Batches(rand.New(rand.NewPCG(9, 9)), p.Spec().Sources[:1])
+	slow, f := p.NewFold(), p.NewFold()
+	want := map[string]int64{}
+	for _, b := range batches {
+		for i := range b.N {
+			slow.Add(b, i, i+1)
+			if key := keyOf(b, i); key != "" {
+				want[key]++
+			}
+		}
+	}
+	var size int64
+	for round := range 2 {
+		f.Reset()
+		for _, b := range batches {
+			f.Add(b, 0, b.N)
+		}
+		if f.Len() != len(want) || f.Len() < 1_000 {
+			t.Fatalf("%d entities, want %d", f.Len(), len(want))
+		}
+		for key, n := range want {
+			slot, ok := f.Lookup([]byte(key))
+			at, _ := slow.Lookup([]byte(key))
+			if !ok || f.Events(slot) != n || !bytes.Equal(f.AppendBody(nil, slot), slow.AppendBody(nil, at)) {
+				t.Fatalf("%s is wrong", key)
+			}
+		}
+		if round > 0 && f.Bytes() != size {
+			t.Errorf("%d bytes, before the reset %d", f.Bytes(), size)
+		}
+		size = f.Bytes()
+	}
+	if _, ok := f.Lookup([]byte("user:nobody")); ok {
+		t.Error("an unknown key is found")
+	}
+}
+
+// TestRejectedRowsAreSkipped sets the flag on rows that have values, which no decoder does: the flag alone decides.
+func TestRejectedRowsAreSkipped(t *testing.T) {
+	p := compile(t, viewtest.Spec())
+	b := viewtest.Regular(p.Spec().Sources, 10)
+	b.Reject[9] = 1
+	f := p.NewFold()
+	if rows := f.Add(b, 0, b.N); rows != 9 || f.Events(0) != 9 || f.Last(0, 0, 0) != 8 {
+		t.Errorf("%d rows, %d events, the last at %d", rows, f.Events(0), f.Last(0, 0, 0))
+	}
+}
