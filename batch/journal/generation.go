@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -70,6 +72,15 @@ type LaneFile struct {
 	Rows   int64  `json:"rows"`
 	Bytes  int64  `json:"bytes"`
 	Digest string `json:"digest"` // of its rows (package runfile)
+}
+
+// Digest returns the digest of a run's files: SHA-256, in hex, over those of its lanes, each ended by a line feed.
+func (c *Checked) Digest() string {
+	h := sha256.New()
+	for i := range c.Lanes {
+		h.Write([]byte(c.Lanes[i].Digest + "\n"))
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Failed is why a check refused a run.

@@ -202,6 +202,12 @@ func TestViewAndManifest(t *testing.T) {
 	first, err := v.Manifest([]*journal.Generation{g})
 	must(t, err)
 	must(t, first.Validate())
+	spelled := g.Spec
+	spelled.Lanes = 64
+	must(t, v.Spell("aaaaaaaaaa", &spelled))
+	if err := v.Spell("bbbbbbbbbb", &spelled); !errors.Is(err, journal.ErrOrder) {
+		t.Fatalf("got %v", err)
+	}
 	if first.Seq != 3 || first.Served() == nil || !first.Served().Cut.Equal(cut(3)) || first.Served().Run != 0 {
 		t.Fatalf("%+v", first)
 	}
@@ -221,7 +227,7 @@ func TestViewAndManifest(t *testing.T) {
 	m, err := v.Manifest([]*journal.Generation{g, h})
 	must(t, err)
 	must(t, m.Validate())
-	if m.Seq <= first.Seq || m.Served().Number != 2 || m.Generations[0].State != manifest.Kept || m.Generations[0].Run != 1 {
+	if m.Seq <= first.Seq || m.Generations[0].Spec.Lanes != 64 || m.Generations[1].Spec.Lanes != 0 || m.Served().Number != 2 || m.Generations[0].State != manifest.Kept || m.Generations[0].Run != 1 {
 		t.Fatalf("%+v", m)
 	}
 	if _, err := v.Manifest([]*journal.Generation{h, g}); !errors.Is(err, journal.ErrOrder) {

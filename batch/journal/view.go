@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tidemark-io/tidemark/shared/manifest"
+	"github.com/tidemark-io/tidemark/shared/view"
 )
 
 // Member is one generation in the journal of its view.
@@ -13,6 +14,15 @@ type Member struct {
 	Number   int64          `json:"number"`
 	Revision string         `json:"revision"`
 	State    manifest.State `json:"state"`
+
+	// Spec replaces that of the generation's genesis, nil if it does not: the same states, answered otherwise.
+	Spec *view.Spec `json:"-"`
+}
+
+// Spelled is a change of what does not decide states: names, defaults, limits, a source's topic.
+type Spelled struct {
+	Identity string    `json:"identity"`
+	Spec     view.Spec `json:"spec"`
 }
 
 // Turn is a change of what is done with a generation.
@@ -25,6 +35,7 @@ type Turn struct {
 const (
 	entryCreated = "generation created"
 	entryTurned  = "generation turned"
+	entrySpelled = "generation spelled"
 )
 
 // View is the journal of a view. Not safe for concurrent use.
@@ -64,6 +75,12 @@ func (v *View) replay(e *entry) error {
 			return err
 		}
 		return placed(e, v.turned(t))
+	case entrySpelled:
+		var sp Spelled
+		if err := e.parse(&sp); err != nil {
+			return err
+		}
+		return placed(e, v.spelled(sp))
 	}
 	return e.unknown()
 }
@@ -97,6 +114,36 @@ func (v *View) turned(t Turn) error {
 	}
 	m.State = t.State
 	return nil
+}
+
+func (v *View) spelled(s Spelled) error {
+	m := v.find(s.Identity)
+	if m == nil || m.State == manifest.Dropped {
+		return fmt.Errorf("%w: generation %q is unknown or dropped", ErrOrder, s.Identity)
+	}
+	m.Spec = &s.Spec
+	return nil
+}
+
+// Spell writes down a spec that makes the same states of the same log as the generation's, so that it answers by it from
+// now on. Whether it does so is for the caller to know.
+func (v *View) Spell(identity string, spec *view.Spec) error {
+	s := Spelled{Identity: identity, Spec: *spec}
+	if m := v.find(identity); m == nil || m.State == manifest.Dropped {
+		return fmt.Errorf("%w: generation %q is unknown or dropped", ErrOrder, identity)
+	}
+	if err := v.log.append(entrySpelled, s); err != nil {
+		return err
+	}
+	return v.spelled(s)
+}
+
+// Spec returns the spec that a generation answers by.
+func (v *View) Spec(g *Generation) *view.Spec {
+	if m := v.find(g.Identity); m != nil && m.Spec != nil {
+		return m.Spec
+	}
+	return &g.Spec
 }
 
 func (v *View) find(identity string) *Member {
@@ -162,7 +209,7 @@ func (v *View) Manifest(generations []*Generation) (*manifest.Manifest, error) {
 		k := g.LastChecked()
 		m.Generations = append(m.Generations, manifest.Generation{
 			Identity: g.Identity, Number: g.Number, Revision: g.Revision, State: v.Members[i].State,
-			Spec: g.Spec, Lanes: g.Lanes, Blocks: g.Blocks, Origin: g.Origin, Run: k, Cut: g.Cut(k),
+			Spec: *v.Spec(g), Lanes: g.Lanes, Blocks: g.Blocks, Origin: g.Origin, Run: k, Cut: g.Cut(k),
 		})
 	}
 	return m, nil

@@ -36,9 +36,10 @@ func NewDraft(folder string) (*Draft, error) {
 
 const folderMode = 0o755
 
-// RemoveDrafts removes what processes that died have left aside in a folder of runs. A process that lives and whose draft
-// is removed fails and may repeat its run.
-func RemoveDrafts(runs string) error {
+// RemoveDrafts removes what processes that died have left aside of runs before the one whose folder is given: another
+// process may be at work on that one.
+func RemoveDrafts(folder string) error {
+	runs := filepath.Dir(folder)
 	entries, err := os.ReadDir(runs)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -47,7 +48,7 @@ func RemoveDrafts(runs string) error {
 		return fmt.Errorf("removing drafts: %w", err)
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
+		if strings.HasPrefix(e.Name(), ".") && e.Name() < "."+filepath.Base(folder) {
 			if err := os.RemoveAll(filepath.Join(runs, e.Name())); err != nil {
 				return fmt.Errorf("removing drafts: %w", err)
 			}

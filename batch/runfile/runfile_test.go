@@ -228,12 +228,17 @@ func TestDraft(t *testing.T) {
 		}
 		must(t, r.Close())
 	}
-	must(t, runfile.RemoveDrafts(runs))
+	must(t, runfile.RemoveDrafts(folder))
 	left, err := os.ReadDir(runs)
+	if err != nil || len(left) != 2 {
+		t.Fatalf("left of the run that may be under way: %v, %v", left, err)
+	}
+	must(t, runfile.RemoveDrafts(filepath.Join(runs, "00000004")))
+	left, err = os.ReadDir(runs)
 	if err != nil || len(left) != 1 || left[0].Name() != "00000003" {
 		t.Fatalf("left: %v, %v", left, err)
 	}
-	must(t, runfile.RemoveDrafts(filepath.Join(runs, "none")))
+	must(t, runfile.RemoveDrafts(filepath.Join(runs, "none", "00000001")))
 }
 
 // The reader takes any bytes: it returns rows in order, or an error, and never panics. Seeds are valid files with a valid
