@@ -24,11 +24,15 @@ const wildEnd = 1_700_000_000_000
 
 func newWild(seed uint64) *wild {
 	g := &wild{r: rand.New(rand.NewPCG(seed, 11))}
+	// Times are near the ends of windows as of wildEnd, half of them on a hop or one ms beside it.
 	for range 60 {
-		back := []int64{0, window.Minute, window.Hour, window.Day, 10 * window.Day, 100 * window.Day}[g.r.IntN(6)]
-		at := wildEnd - back - g.r.Int64N(back+1)
+		back := []int64{window.Hour, window.Day, 7 * window.Day, 30 * window.Day, 60 * window.Day, 90 * window.Day, 180 * window.Day}[g.r.IntN(7)]
+		at := wildEnd - back - g.r.Int64N(back/4) + back/8
 		hop := []int64{1, 5 * window.Minute, 30 * window.Minute, window.Hour, 6 * window.Hour, window.Day}[g.r.IntN(6)]
-		g.times = append(g.times, at/hop*hop-g.r.Int64N(2))
+		if g.chance(50) {
+			at = at/hop*hop - g.r.Int64N(2)
+		}
+		g.times = append(g.times, at, wildEnd-g.r.Int64N(window.Hour))
 	}
 	return g
 }
