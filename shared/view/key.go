@@ -116,9 +116,13 @@ func appendDecimal(dst []byte, v int64, scale int) []byte {
 
 // ParseKey returns the canonical key that a text names: kind, colon, and one value a field of the kind, separated by
 // commas. Any byte may be written as %XX; numbers may have leading zeros; the canonical text differs from what was given
-// in such things only. Errors are of class ErrKey and say what is expected.
+// in such things only. In a view of one kind, a text without a colon is the values alone. Errors are of class ErrKey and
+// say what is expected.
 func (p *Plan) ParseKey(text string) ([]byte, error) {
 	name, rest, colon := strings.Cut(text, ":")
+	if !colon && text != "" && len(p.keys) == 1 {
+		name, rest, colon = p.keys[0].name, text, true
+	}
 	at := slices.IndexFunc(p.keys, func(k keyKind) bool { return k.name == name })
 	if !colon || at < 0 {
 		return nil, fmt.Errorf("%w: %q: want %s", ErrKey, text, p.keyForms())

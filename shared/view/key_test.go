@@ -84,6 +84,16 @@ func TestParseKey(t *testing.T) {
 	}
 }
 
+// TestParseKeyOfOneKind shows that the kind may be left out where there is but one, unless a colon makes it doubtful.
+func TestParseKeyOfOneKind(t *testing.T) {
+	p := compile(t, edit(func(s *view.Spec) { s.Entity = s.Entity[:1] }))
+	for text, want := range map[string]string{"u1": "user:u1", "user:u1": "user:u1", "user": "user:user", "user:": "user:", "u:1": "", "": "", "u,1": ""} {
+		if got, err := p.ParseKey(text); string(got) != want || (err != nil) != (want == "") {
+			t.Errorf("%q: got %q, %v; want %q", text, got, err, want)
+		}
+	}
+}
+
 // TestKeyOfRow compares the keys that a fold builds with what ParseKey makes of their own text.
 func TestKeyOfRow(t *testing.T) {
 	p := keyed(t)
