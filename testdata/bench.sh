@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Measures each floor beside its yardstick, in one run, and prints them. The figures of a busy machine mean little: read
+# the ratios, and BENCHMARKS.md for what was recorded. TIDEMARK_BENCH_EVENTS sets the size of the full run's archive.
+set -eu
+go=${GO:-go}
+echo "machine: $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg)"
+echo "== full run of both views, from Parquet to run files, beside the bare scan (floor: 1 M events/s)"
+"$go" test ./cmd/tidemark -run '^$' -bench 'FullRun' -benchtime 3x -timeout 30m | grep Benchmark
+echo "== decode and fold of both views on one core, beside decode alone (floor: 400k events/s, 0 allocations)"
+"$go" test ./speed/fold -run '^$' -bench 'DecodeAndFold' -cpu 1 -timeout 30m | grep Benchmark
+echo "== raw fetch and decode of record batches"
+"$go" test ./shared/kafkalog -run '^$' -bench 'Fetch' -cpu 1 -timeout 30m | grep Benchmark
+echo "== freshness from produce to an HTTP answer, 5k events/s, linger 10 ms (floor: p99 < 100 ms)"
+"$go" test ./cmd/tidemark -run '^$' -bench 'Freshness' -benchtime 1x -timeout 30m | grep Benchmark
+echo "== lookups of one key at 2k/s (floor: p99 < 5 ms)"
+"$go" test ./cmd/tidemark -run '^$' -bench 'Lookup' -benchtime 1x -timeout 30m | grep Benchmark
