@@ -109,7 +109,7 @@ local function apply(keys, args)
   -- Everything is decided, and every mark read, before the first write: Redis does not take writes back.
   local before, after = hash(marks), {}
   for n, mark in pairs(before) do
-    if not replace then after[n] = mark end
+    if not replace or n == name then after[n] = mark end
   end
   if set ~= '' then after[name] = set end
   for i = 10, 8 + 2 * replaces, 2 do after[args[i]] = args[i + 1] end

@@ -155,6 +155,9 @@ func testBegin(t *testing.T, open func(testing.TB) store.Store) {
 	b := begin(incB, a.Set, "events/1")
 	must(t, s, b)
 	wantMarks(t, refused(t, s, begin("cccccccccc", a.Set)), lane.Marks{lane.BatchName: b.Set, "events/1": mark(incB, 8, 8)})
+	// Without a mark to set, the one named stays, and only the others go.
+	must(t, s, lane.Call{Lane: id, Name: lane.BatchName, AnyMark: true, Replace: map[string]string{}})
+	wantMarks(t, marksOf(t, s, id), lane.Marks{lane.BatchName: b.Set})
 }
 
 func testRaise(t *testing.T, open func(testing.TB) store.Store) {
