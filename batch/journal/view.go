@@ -180,8 +180,7 @@ func (v *View) Turn(identity string, state manifest.State) error {
 	if err := v.log.append(entryTurned, t); err != nil {
 		return err
 	}
-	v.Members = trial.Members
-	return nil
+	return v.turned(t)
 }
 
 // NextNumber returns the number of the next generation.

@@ -77,12 +77,17 @@ func New(store Store, limits Limits) (*Publisher, error) {
 // Counts returns what was done so far.
 func (p *Publisher) Counts() Counts { return p.counts }
 
+// ErrLane is the class of errors about one lane whose run file does not read or whose marks make no sense; the others are
+// served.
+var ErrLane = errors.New("lane cannot be published to")
+
 // passTime is how long a pass works before it looks at all marks again: a lane that was emptied waits no longer.
 const passTime = time.Second
 
 // Pass reads the marks of all lanes and does what they need, for about a second or until all are done. It returns how
 // far each target is. An error of class lane.ErrUnavailable says that the store was not reached or an outcome is unknown:
-// call Pass again. Others (ErrNewer, lane.ErrMark, lane.ErrStore, runfile.ErrDamaged) need somebody to act; lanes that
+// call Pass again. Others (of class ErrLane, with ErrNewer, lane.ErrMark or
+// runfile.ErrDamaged, or lane.ErrStore) need somebody to act; lanes that
 // have none of them were worked on all the same.
 func (p *Publisher) Pass(ctx context.Context, targets []*Target) ([]Status, error) {
 	works, err := p.look(ctx, targets)
@@ -164,7 +169,9 @@ func (p *Publisher) look(ctx context.Context, targets []*Target) ([]*work, error
 
 func (w *work) observe(marks lane.Marks) {
 	w.marks = marks
-	w.step, w.err = Next(&w.target.Generation, w.n, marks)
+	if w.step, w.err = Next(&w.target.Generation, w.n, marks); w.err != nil {
+		w.err = fmt.Errorf("%w: %w", ErrLane, w.err)
+	}
 }
 
 // active returns the first lanes that need something, those to be begun before all others: until a lane is begun, speed
@@ -189,7 +196,7 @@ func (p *Publisher) round(ctx context.Context, batch []*work) error {
 	for _, w := range batch {
 		call, n, err := p.call(w)
 		if err != nil {
-			w.err = fmt.Errorf("lane %s: %w", w.target.LaneID(w.n), err)
+			w.err = fmt.Errorf("%w: %s: %w", ErrLane, w.target.LaneID(w.n), err)
 			continue
 		}
 		calls, of = append(calls, call), append(of, w)
@@ -254,7 +261,7 @@ func (p *Publisher) settle(w *work, call *lane.Call, out *lane.Outcome) {
 func closeAll(works []*work) {
 	for _, w := range works {
 		if err := w.file.close(); err != nil && w.err == nil {
-			w.err = fmt.Errorf("closing a run file: %w", err)
+			w.err = fmt.Errorf("%w: %s: closing a run file: %w", ErrLane, w.target.LaneID(w.n), err)
 		}
 	}
 }

@@ -1,0 +1,143 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/tidemark-io/tidemark/batch/publish"
+	"github.com/tidemark-io/tidemark/batch/recompute"
+	"github.com/tidemark-io/tidemark/batch/schedule"
+	"github.com/tidemark-io/tidemark/shared/view"
+)
+
+// Store is what the batch role needs of the store: lanes, leftovers, manifests (package lane says what each does).
+type Store interface {
+	publish.Store
+	publish.SweepStore
+	ManifestStore
+}
+
+// ManifestStore keeps the manifests of views.
+type ManifestStore interface {
+	Manifest(ctx context.Context, view string) (seq int64, body []byte, err error)
+	PutManifest(ctx context.Context, view string, seq int64, body []byte) (bool, error)
+}
+
+// Config says what a batch role works on.
+type Config struct {
+	// Job is the job's name, and Plans are those of its views, compiled from the job's files; at least one.
+	Job   string
+	Plans []*view.Plan
+	// State is the folder of journals and run files; made if it is not there.
+	State   string
+	Archive recompute.Archive
+	Store   Store
+	// Memory bounds what a run's folds hold, in bytes; default recompute.DefaultMemory.
+	Memory int64
+	// Workers is the number of goroutines of a run; default GOMAXPROCS.
+	Workers int
+	// Limits of publishing; the zero value is the defaults.
+	Limits publish.Limits
+	// Schedule of Run; default schedule.Default.
+	Schedule schedule.Schedule
+	// Wait is how long Once, Check and Versions wait for a store that is away; 0 = they fail at once. Run waits for ever.
+	Wait time.Duration
+	// Logger takes what happens; default slog.Default().
+	Logger *slog.Logger
+	// Events, if not nil, is told what happens as it happens. It may be called concurrently and must not block.
+	Events func(Event)
+	// Random fills b with random bytes; by default crypto/rand's. Simulations set it.
+	Random func(b []byte)
+}
+
+// ErrConfig is the class of errors about a configuration that cannot be.
+var ErrConfig = errors.New("invalid configuration of batch")
+
+func (c Config) withDefaults() (Config, error) {
+	var errs []error
+	if c.Job == "" || len(c.Plans) == 0 || c.State == "" || c.Archive == nil || c.Store == nil {
+		errs = append(errs, fmt.Errorf("%w: job %q with %d views, state folder %q; archive and store are needed too", ErrConfig, c.Job, len(c.Plans), c.State))
+	}
+	names := map[string]bool{}
+	for _, p := range c.Plans {
+		if name := p.Spec().Name; names[name] || p.Spec().Job != c.Job {
+			errs = append(errs, fmt.Errorf("%w: view %q of job %q", ErrConfig, name, p.Spec().Job))
+		}
+		names[p.Spec().Name] = true
+	}
+	if c.Schedule == (schedule.Schedule{}) {
+		s, err := schedule.Parse(schedule.Default)
+		errs, c.Schedule = append(errs, err), s
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Random == nil {
+		c.Random = func(b []byte) { _, _ = rand.Read(b) } // never fails: it ends the process instead
+	}
+	return c, errors.Join(errs...)
+}
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventCreated    EventKind = "generation created"
+	EventSkipped    EventKind = "nothing new"
+	EventRegistered EventKind = "run registered"
+	EventProgress   EventKind = "run progress" // Step, Done, Total
+	EventChecked    EventKind = "run checked"
+	EventFailed     EventKind = "run failed check"
+	EventBegun      EventKind = "lanes begun"   // Done
+	EventPublished  EventKind = "run published" // every lane has taken it in
+	EventSwept      EventKind = "rows swept"    // Done
+	EventTrouble    EventKind = "trouble"       // Err; it is tried again
+	EventRecovered  EventKind = "trouble over"
+)
+
+// Event is something that happened. Fields that say nothing of it are zero.
+type Event struct {
+	Kind        EventKind
+	View        string
+	Generation  int64
+	Run         int64
+	Step        string
+	Done, Total int64
+	Err         error
+}
+
+func (s *Service) tell(e Event) {
+	level := slog.LevelInfo
+	switch e.Kind {
+	case EventProgress, EventSkipped:
+		level = slog.LevelDebug
+	case EventTrouble:
+		level = slog.LevelWarn
+	case EventFailed:
+		level = slog.LevelError
+	default:
+	}
+	attrs := []slog.Attr{slog.String("role", "batch"), slog.String("job", s.cfg.Job)}
+	for name, n := range map[string]int64{"generation": e.Generation, "run": e.Run, "done": e.Done, "total": e.Total} {
+		if n != 0 {
+			attrs = append(attrs, slog.Int64(name, n))
+		}
+	}
+	for name, text := range map[string]string{"view": e.View, "step": e.Step} {
+		if text != "" {
+			attrs = append(attrs, slog.String(name, text))
+		}
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.Any("error", e.Err))
+	}
+	s.cfg.Logger.LogAttrs(context.Background(), level, string(e.Kind), attrs...)
+	if s.cfg.Events != nil {
+		s.cfg.Events(e)
+	}
+}

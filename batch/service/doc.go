@@ -1,0 +1,17 @@
+// Package service is the batch role of a job: it keeps the journals and the manifest, makes runs when there is something
+// new in the archive, and takes care of the lanes.
+//
+//	tick  (cron)         list the archive → register a run of each generation → recompute → check → journal
+//	care  (each second)  manifest in the store → marks of all lanes → begin, bring, sweep
+//
+// The two know each other through the journals alone: what is checked is published. A process that dies in either goes on
+// where journals and marks say; two processes over one state folder waste work and break nothing.
+//
+// # What is fatal
+//
+// One function decides it (fatal). A store that is away is waited for. A lane that somebody has to mend (a damaged mark, a
+// full store, a damaged run file) is reported and tried again, while all others are served. A store that was filled from
+// another journal, a journal that does not read, a run that fails its check, and an archive that lacks files end the role.
+//
+// The package knows journals, runs and lanes. It knows nothing of speed, of lookups or of the command line.
+package service

@@ -1,0 +1,373 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tidemark-io/tidemark/batch/journal"
+	"github.com/tidemark-io/tidemark/batch/publish"
+	"github.com/tidemark-io/tidemark/batch/recompute"
+	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/shared/manifest"
+	"github.com/tidemark-io/tidemark/shared/view"
+)
+
+// Service is the batch role of one job. One of Once, Run, Check and Versions may be under way at a time; Status may be
+// called at any time.
+type Service struct {
+	cfg       Config
+	engine    *recompute.Engine
+	publisher *publish.Publisher
+	sweeper   *publish.Sweeper
+
+	mu    sync.Mutex // of the journals in views, and of status
+	views []*viewState
+	seen  map[string]publish.Status // by namespace, as of the last pass
+	told  map[string]int64          // by namespace: the last run that was told to be published
+	begun int64                     // lanes begun, as last told
+}
+
+// New returns the batch role of a job. It reads and writes nothing yet. Errors are of class ErrConfig or
+// publish.ErrLimits.
+func New(cfg Config) (*Service, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{cfg: cfg, seen: map[string]publish.Status{}, told: map[string]int64{}}
+	s.engine = &recompute.Engine{Archive: cfg.Archive, Memory: cfg.Memory, Workers: cfg.Workers, Progress: func(p recompute.Progress) {
+		s.tell(Event{Kind: EventProgress, Step: p.Step, Done: int64(p.Done), Total: int64(p.Total)})
+	}}
+	if s.publisher, err = publish.New(cfg.Store, cfg.Limits); err != nil {
+		return nil, err
+	}
+	s.publisher.Random = cfg.Random
+	if s.sweeper, err = publish.NewSweeper(cfg.Store, cfg.Limits); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Once makes one run of each generation that has something new, or repeats the one that died, and publishes all that is
+// checked until every lane has it. Errors: fatal ones as the package says, one of class lane.ErrUnavailable if the store
+// was away for longer than Config.Wait, and those of lanes that somebody has to mend.
+func (s *Service) Once(ctx context.Context) (Report, error) {
+	if err := s.patient(ctx, func() error { return s.open(ctx) }); err != nil {
+		return Report{}, err
+	}
+	// The first pass begins lanes: speed need not wait for the run.
+	if err := s.patient(ctx, func() error { _, err := s.tend(ctx); return err }); err != nil {
+		return Report{}, err
+	}
+	report, err := s.tick(ctx)
+	if err != nil {
+		return report, err
+	}
+	for done := false; !done; {
+		err := s.patient(ctx, func() error {
+			all, err := s.tend(ctx)
+			done = err == nil && complete(all)
+			return err
+		})
+		if err != nil {
+			return report, err
+		}
+	}
+	return report, nil
+}
+
+func complete(all []publish.Status) bool {
+	for i := range all {
+		if !all[i].Complete() {
+			return false
+		}
+	}
+	return true
+}
+
+// careEvery is how often the manifest and all marks are looked at.
+const careEvery = time.Second
+
+// Run looks for something to do at once and then by the schedule, and takes care of the lanes each second, until ctx ends
+// (then it returns nil, having finished what is under way within moments) or something fatal happens.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.awaitOpen(ctx); err != nil {
+		return stopped(ctx, err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	wg.Go(func() { cancel(guard(func() error { return s.care(ctx) })) })
+	wg.Go(func() {
+		cancel(guard(func() error {
+			tick := func(ctx context.Context) error { _, err := s.tick(ctx); return err }
+			if err := tick(ctx); err != nil {
+				return err
+			}
+			return s.cfg.Schedule.Run(ctx, tick)
+		}))
+	})
+	wg.Wait()
+	return stopped(ctx, context.Cause(ctx))
+}
+
+// stopped returns nil for the end of a context, which is how a role is told to stop.
+func stopped(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) || (ctx.Err() != nil && errors.Is(err, ctx.Err())) {
+		return nil
+	}
+	return err
+}
+
+func guard(do func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", recompute.ErrPanic, r)
+		}
+	}()
+	return do()
+}
+
+// awaitOpen opens the journals, waiting for a store that is away.
+func (s *Service) awaitOpen(ctx context.Context) error {
+	trouble := &trouble{s: s}
+	for {
+		err := s.open(ctx)
+		if err == nil || fatal(err) || ctx.Err() != nil {
+			return err
+		}
+		trouble.observe(err)
+		if err := pause(ctx, careEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// care keeps manifests and lanes until ctx ends or something fatal happens.
+func (s *Service) care(ctx context.Context) error {
+	trouble := &trouble{s: s}
+	for {
+		all, err := s.tend(ctx)
+		if err == nil {
+			err = s.sweep(ctx, all)
+		}
+		if fatal(err) || ctx.Err() != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		trouble.observe(err)
+		if err == nil && !complete(all) {
+			continue // a pass takes a second at most; there is more to do
+		}
+		if err := pause(ctx, careEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// tend keeps the manifests and makes a pass over the lanes. If the store knows more than the journals as last read, another
+// process may have written them meanwhile: they are read again before that is an error.
+func (s *Service) tend(ctx context.Context) ([]publish.Status, error) {
+	once := func() ([]publish.Status, error) {
+		if err := s.keepManifests(ctx); err != nil {
+			return nil, err
+		}
+		return s.pass(ctx)
+	}
+	all, err := once()
+	if !errors.Is(err, publish.ErrNewer) && !errors.Is(err, ErrForeign) {
+		return all, err
+	}
+	if err := s.open(ctx); err != nil {
+		return nil, err
+	}
+	return once()
+}
+
+// fatal tells which errors end the role: all but those of a store that is away or of a lane that somebody has to mend.
+func fatal(err error) bool {
+	for _, class := range []error{publish.ErrNewer, ErrForeign, ErrRevision, journal.ErrDamaged, journal.ErrCodec, recompute.ErrPanic} {
+		if errors.Is(err, class) {
+			return true
+		}
+	}
+	for _, class := range []error{lane.ErrUnavailable, lane.ErrStore, publish.ErrLane} {
+		if errors.Is(err, class) {
+			return false
+		}
+	}
+	return err != nil
+}
+
+// trouble tells of errors that are tried again: of each once, until it is another one or over.
+type trouble struct {
+	s    *Service
+	text string
+}
+
+func (t *trouble) observe(err error) {
+	switch {
+	case err == nil && t.text != "":
+		t.text = ""
+		t.s.tell(Event{Kind: EventRecovered})
+	case err != nil && t.text != err.Error():
+		t.text = err.Error()
+		t.s.tell(Event{Kind: EventTrouble, Err: err})
+	}
+}
+
+// retryEvery is how long a command waits before it tries a store again that is away.
+const retryEvery = 250 * time.Millisecond
+
+// patient does something again as long as the store is away, for Config.Wait at most.
+func (s *Service) patient(ctx context.Context, do func() error) error {
+	deadline := time.Now().Add(s.cfg.Wait)
+	trouble := &trouble{s: s}
+	for {
+		err := do()
+		if !errors.Is(err, lane.ErrUnavailable) || fatal(err) || ctx.Err() != nil || !time.Now().Before(deadline) {
+			return err
+		}
+		trouble.observe(err)
+		if pause(ctx, retryEvery) != nil {
+			return err
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// open reads the journals of all views, and begins the first generation of those that have none. If another process does
+// so at the same time, one of the two reads again what the other wrote.
+func (s *Service) open(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var views []*viewState
+	for _, p := range s.cfg.Plans {
+		v, err := s.openView(ctx, p)
+		if errors.Is(err, journal.ErrTaken) {
+			v, err = s.openView(ctx, p)
+		}
+		if err != nil {
+			return fmt.Errorf("opening the state of view %s: %w", p.Spec().Name, err)
+		}
+		views = append(views, v)
+	}
+	s.views = views
+	return nil
+}
+
+func (s *Service) openView(ctx context.Context, p *view.Plan) (*viewState, error) {
+	v, err := openView(s.cfg.State, p)
+	if err != nil {
+		return nil, err
+	}
+	if len(v.gens) == 0 {
+		if err := s.create(ctx, v); err != nil {
+			return nil, err
+		}
+		if v, err = openView(s.cfg.State, p); err != nil {
+			return nil, err
+		}
+	}
+	return v, v.adopt()
+}
+
+// keepManifests makes the store hold the manifest of every view as the journals have it.
+func (s *Service) keepManifests(ctx context.Context) error {
+	for i := range s.cfg.Plans {
+		if err := s.keepManifest(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) keepManifest(ctx context.Context, i int) error {
+	s.mu.Lock()
+	v := s.views[i]
+	m, err := v.manifest()
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	key := manifest.Key(m.Job, m.View)
+	seq, body, err := s.cfg.Store.Manifest(ctx, key)
+	if err != nil {
+		return fmt.Errorf("reading the manifest of view %s: %w", m.View, err)
+	}
+	want, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	if seq >= m.Seq {
+		return v.known(m.Seq, seq, body)
+	}
+	if _, err := s.cfg.Store.PutManifest(ctx, key, m.Seq, want); err != nil {
+		return fmt.Errorf("writing the manifest of view %s: %w", m.View, err)
+	}
+	return nil
+}
+
+// targets returns all generations that are fed.
+func (s *Service) targets() ([]*publish.Target, []Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var targets []*publish.Target
+	var of []Event
+	for _, v := range s.views {
+		for _, g := range v.gens {
+			if g.live() {
+				targets = append(targets, v.target(g))
+				of = append(of, Event{View: g.View, Generation: g.Number})
+			}
+		}
+	}
+	return targets, of
+}
+
+// pass makes one pass over all lanes and tells what came of it.
+func (s *Service) pass(ctx context.Context) ([]publish.Status, error) {
+	targets, of := s.targets()
+	all, err := s.publisher.Pass(ctx, targets)
+	if n := s.publisher.Counts().Begun; n > s.begun {
+		s.tell(Event{Kind: EventBegun, Done: n - s.begun})
+		s.begun = n
+	}
+	s.mu.Lock()
+	var published []Event
+	for i := range all {
+		st := &all[i]
+		s.seen[st.Namespace] = *st
+		if last := targets[i].Last(); st.Complete() && s.told[st.Namespace] < last {
+			s.told[st.Namespace] = last
+			e := of[i]
+			e.Kind, e.Run = EventPublished, last
+			published = append(published, e)
+		}
+	}
+	s.mu.Unlock()
+	for _, e := range published {
+		s.tell(e)
+	}
+	return all, err
+}
+
+func (s *Service) sweep(ctx context.Context, all []publish.Status) error {
+	n, err := s.sweeper.Sweep(ctx, all)
+	if n > 0 {
+		s.tell(Event{Kind: EventSwept, Done: n})
+	}
+	return err
+}

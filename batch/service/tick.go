@@ -1,0 +1,227 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/tidemark-io/tidemark/batch/journal"
+	"github.com/tidemark-io/tidemark/batch/recompute"
+	"github.com/tidemark-io/tidemark/batch/runfile"
+	"github.com/tidemark-io/tidemark/shared/position"
+	"github.com/tidemark-io/tidemark/shared/tile"
+)
+
+// ErrCheck is the class of errors about a run whose sampled rows are not what the plain fold makes of their events. It is
+// not published. Repair the cause and start batch again, which repeats the run, or rebuild.
+var ErrCheck = errors.New("run failed its check")
+
+// Report is what came of a tick.
+type Report struct {
+	// Runs that were made; none if there was nothing new.
+	Runs []RunReport
+	// Skipped says why there are none.
+	Skipped string
+}
+
+// RunReport is what came of one run.
+type RunReport struct {
+	View       string
+	Generation int64
+	Run        int64
+	Kind       journal.Kind
+	Cut        position.Cut
+	Checked    journal.Checked
+	Digest     string
+	Took       time.Duration // of the recompute of all runs of the tick, which share a scan
+}
+
+// due is a run to be made.
+type due struct {
+	view *viewState
+	gen  *generation
+	run  *journal.Run
+	task *recompute.Task
+}
+
+// tick makes one run of each generation that has something new, or repeats the one that is pending.
+func (s *Service) tick(ctx context.Context) (Report, error) {
+	list, err := s.register(ctx)
+	if errors.Is(err, journal.ErrTaken) {
+		return s.taken(ctx)
+	}
+	if err != nil {
+		return Report{}, err
+	}
+	if len(list) == 0 {
+		const nothing = "the archive has no complete block that is new"
+		s.tell(Event{Kind: EventSkipped})
+		return Report{Skipped: nothing}, nil
+	}
+	tasks := make([]*recompute.Task, len(list))
+	for i, d := range list {
+		tasks[i] = d.task
+		if err := runfile.RemoveDrafts(d.task.Folder); err != nil {
+			return Report{}, err
+		}
+	}
+	start := time.Now()
+	outs, err := s.engine.Run(ctx, tasks)
+	if err != nil {
+		return Report{}, err
+	}
+	report, err := s.record(list, outs, time.Since(start))
+	for _, out := range outs {
+		err = errors.Join(err, out.Draft.Discard())
+	}
+	if errors.Is(err, journal.ErrTaken) {
+		return s.taken(ctx)
+	}
+	// The journals may have been read again by the care of lanes, beside: these are the newest.
+	return report, errors.Join(err, s.open(ctx))
+}
+
+// taken reads the journals again after another process has written them.
+func (s *Service) taken(ctx context.Context) (Report, error) {
+	s.tell(Event{Kind: EventSkipped, Step: "another process makes runs from this state folder"})
+	return Report{Skipped: "another process makes runs from this state folder"}, s.open(ctx)
+}
+
+// register writes down the runs that are to be made, and returns them with those that were not finished.
+func (s *Service) register(ctx context.Context) ([]due, error) {
+	s.mu.Lock()
+	views := s.views
+	s.mu.Unlock()
+	var list []due
+	for _, v := range views {
+		for _, g := range v.gens {
+			if !g.live() {
+				continue
+			}
+			cut, err := s.reach(ctx, g)
+			if err != nil {
+				return nil, err
+			}
+			run, fresh, err := s.next(g, cut)
+			if err != nil {
+				return nil, fmt.Errorf("registering a run of view %s: %w", g.View, err)
+			}
+			if run == nil {
+				continue
+			}
+			if fresh {
+				s.tell(Event{Kind: EventRegistered, View: g.View, Generation: g.Number, Run: run.Number})
+			}
+			list = append(list, due{v, g, run, taskOf(v, g, run)})
+		}
+	}
+	return list, nil
+}
+
+// reach returns the cut that the archive allows, never less than the last.
+func (s *Service) reach(ctx context.Context, g *generation) (position.Cut, error) {
+	s.mu.Lock()
+	cut := maps.Clone(g.LastCut())
+	s.mu.Unlock()
+	if cut == nil {
+		cut = position.Cut{}
+	}
+	for i := range g.Spec.Sources {
+		name := g.Spec.Sources[i].Name
+		_, have, err := s.cfg.Archive.Extent(ctx, name, g.Blocks[name])
+		if err != nil {
+			return nil, fmt.Errorf("listing the archive of source %s: %w", name, err)
+		}
+		for p, next := range have {
+			cut[p] = max(cut[p], next)
+		}
+	}
+	return cut, nil
+}
+
+// next returns the run to be made of a generation, nil if there is nothing new: the pending one with the cut that it was
+// registered with, or the next, which is registered first.
+func (s *Service) next(g *generation, cut position.Cut) (run *journal.Run, fresh bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := g.Pending(); p != nil {
+		return p, false, nil
+	}
+	if g.LastCut().AtLeast(cut) {
+		return nil, false, nil
+	}
+	kind := journal.Delta
+	if len(g.Runs) == 0 {
+		kind = journal.Full
+	}
+	run, err = g.Register(kind, cut)
+	return run, true, err
+}
+
+func taskOf(v *viewState, g *generation, run *journal.Run) *recompute.Task {
+	t := &recompute.Task{
+		Plan: g.plan, Identity: g.Identity, Run: run.Number, Kind: tile.KindDelta, Lanes: g.Lanes, Blocks: g.Blocks,
+		From: run.From, To: run.Cut, Folder: v.layout.RunFolder(g.Identity, run.Number), FileName: journal.RunFileName,
+	}
+	if run.Kind == journal.Full {
+		t.Kind = tile.KindBase
+	}
+	return t
+}
+
+// record puts the files of runs that passed their check in their places, and writes down what came of each.
+func (s *Service) record(list []due, outs []*recompute.Outcome, took time.Duration) (report Report, err error) {
+	var errs []error
+	for i, d := range list {
+		r, err := s.recordRun(d, outs[i])
+		errs = append(errs, err)
+		if err == nil {
+			r.Took = took
+			report.Runs = append(report.Runs, r)
+		}
+	}
+	return report, errors.Join(errs...)
+}
+
+func (s *Service) recordRun(d due, out *recompute.Outcome) (RunReport, error) {
+	e := Event{View: d.gen.View, Generation: d.gen.Number, Run: d.run.Number}
+	if m := out.Mismatch; m != nil {
+		s.mu.Lock()
+		err := d.gen.Fail(journal.Failed{Run: d.run.Number, Entity: m.Key, Reason: m.Reason})
+		s.mu.Unlock()
+		if err != nil {
+			return RunReport{}, err
+		}
+		e.Kind, e.Err = EventFailed, fmt.Errorf("%w: %s: row %s: %s; it is not published: repair the cause and start batch again, which repeats the run", ErrCheck, d.task, m.Key, m.Reason)
+		s.tell(e)
+		return RunReport{}, e.Err
+	}
+	if err := out.Draft.Commit(); err != nil {
+		return RunReport{}, err
+	}
+	checked := checkedOf(d.run.Number, out)
+	s.mu.Lock()
+	err := d.gen.Check(checked)
+	s.mu.Unlock()
+	if err != nil {
+		return RunReport{}, err
+	}
+	e.Kind, e.Done, e.Total = EventChecked, out.Rows, out.Rows
+	s.tell(e)
+	return RunReport{
+		View: d.gen.View, Generation: d.gen.Number, Run: d.run.Number, Kind: d.run.Kind, Cut: d.run.Cut,
+		Checked: checked, Digest: checked.Digest(),
+	}, nil
+}
+
+func checkedOf(run int64, out *recompute.Outcome) journal.Checked {
+	c := journal.Checked{
+		Run: run, Rows: out.Rows, Bytes: out.Bytes, Files: out.Files, Events: out.Events, Scanned: out.Scanned, Errors: out.Errors, Sampled: out.Sampled,
+	}
+	for _, l := range out.Lanes {
+		c.Lanes = append(c.Lanes, journal.LaneFile{Rows: l.Rows, Bytes: l.Bytes, Digest: l.Digest})
+	}
+	return c
+}

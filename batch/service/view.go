@@ -1,0 +1,216 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/tidemark-io/tidemark/batch/journal"
+	"github.com/tidemark-io/tidemark/batch/publish"
+	"github.com/tidemark-io/tidemark/batch/runfile"
+	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/shared/manifest"
+	"github.com/tidemark-io/tidemark/shared/position"
+	"github.com/tidemark-io/tidemark/shared/view"
+)
+
+var (
+	// ErrForeign is the class of errors about a store that holds a view of another journal.
+	ErrForeign = errors.New("store was filled from another state folder")
+	// ErrRevision is the class of errors about a view whose definition is no longer that of its generation.
+	ErrRevision = errors.New("view has another definition than its generation")
+)
+
+// viewState is one view with its journals as last read.
+type viewState struct {
+	plan    *view.Plan
+	layout  journal.Layout
+	journal *journal.View
+	gens    []*generation // in order of their numbers
+}
+
+// generation is one generation that is not dropped, or was.
+type generation struct {
+	*journal.Generation
+	plan   *view.Plan
+	member *journal.Member
+}
+
+func (g *generation) live() bool { return g.member.State != manifest.Dropped }
+
+// openView reads the journals of a view.
+func openView(state string, plan *view.Plan) (*viewState, error) {
+	spec := plan.Spec()
+	v := &viewState{plan: plan, layout: journal.Layout{State: state, Job: spec.Job, View: spec.Name}}
+	var err error
+	if v.journal, err = journal.OpenView(v.layout.ViewJournal()); err != nil {
+		return nil, err
+	}
+	for i := range v.journal.Members {
+		m := &v.journal.Members[i]
+		j, err := journal.OpenGeneration(v.layout.GenerationJournal(m.Identity))
+		if err != nil {
+			return nil, err
+		}
+		g := &generation{Generation: j, member: m}
+		if g.plan, err = view.Compile(*v.journal.Spec(j)); err != nil {
+			return nil, fmt.Errorf("compiling generation %d of view %s as its journal has it: %w", g.Number, spec.Name, err)
+		}
+		v.gens = append(v.gens, g)
+	}
+	return v, nil
+}
+
+// create begins the view's first generation: the origin is what the archive holds now.
+func (s *Service) create(ctx context.Context, v *viewState) error {
+	spec := v.plan.Spec()
+	if seq, body, err := s.cfg.Store.Manifest(ctx, manifest.Key(spec.Job, spec.Name)); err != nil {
+		return fmt.Errorf("reading the manifest of view %s: %w", spec.Name, err)
+	} else if seq > 0 {
+		return foreign(v, seq, body)
+	}
+	var random [manifest.IdentityLength]byte
+	s.cfg.Random(random[:])
+	g := journal.Genesis{
+		Identity: manifest.NewIdentity(random), Job: spec.Job, View: spec.Name, Number: v.journal.NextNumber(), Revision: v.plan.Revision(),
+		Spec: *spec, Origin: position.Cut{}, Blocks: map[string]int64{}, Lanes: spec.Lanes,
+	}
+	if g.Lanes == 0 {
+		g.Lanes = lane.DefaultLanes
+	}
+	for i := range spec.Sources {
+		src := &spec.Sources[i]
+		g.Blocks[src.Name] = src.Block
+		origin, _, err := s.cfg.Archive.Extent(ctx, src.Name, src.Block)
+		if err != nil {
+			return fmt.Errorf("looking for the origin of view %s: %w", spec.Name, err)
+		}
+		maps.Copy(g.Origin, origin)
+	}
+	// The generation's own journal comes first: whoever reads of it in the view's finds it.
+	if _, err := journal.CreateGeneration(v.layout.GenerationJournal(g.Identity), g); err != nil {
+		return err
+	}
+	if err := v.journal.Create(g.Identity, g.Revision); err != nil {
+		return err
+	}
+	s.tell(Event{Kind: EventCreated, View: spec.Name, Generation: g.Number})
+	return nil
+}
+
+// adopt brings the view's journal to where a single generation is served, by a spec that is the job's.
+func (v *viewState) adopt() error {
+	spec := v.plan.Spec()
+	g := v.gens[len(v.gens)-1]
+	if g.Revision != v.plan.Revision() {
+		return fmt.Errorf("%w: view %s was %.12s and is %.12s: undo the edit, or begin anew with an empty state folder and an empty store",
+			ErrRevision, spec.Name, g.Revision, v.plan.Revision())
+	}
+	for i := range spec.Sources {
+		if name, b := spec.Sources[i].Name, spec.Sources[i].Block; g.Blocks[name] != b {
+			return fmt.Errorf("%w: source %s of view %s had blocks of %d and has blocks of %d: undo the edit, or begin anew with an empty state folder and an empty store",
+				ErrRevision, name, spec.Name, g.Blocks[name], b)
+		}
+	}
+	if g.member.State == manifest.Building {
+		// It is the first: nothing else answers meanwhile, and its lanes say themselves what they lack.
+		if err := v.journal.Turn(g.Identity, manifest.Served); err != nil {
+			return err
+		}
+	}
+	same, err := sameSpec(v.journal.Spec(g.Generation), spec)
+	if err != nil || same {
+		return err
+	}
+	g.plan = v.plan
+	return v.journal.Spell(g.Identity, spec)
+}
+
+func sameSpec(a, b *view.Spec) (bool, error) {
+	x, err := json.Marshal(a)
+	if err != nil {
+		return false, fmt.Errorf("comparing specs: %w", err)
+	}
+	y, err := json.Marshal(b)
+	if err != nil {
+		return false, fmt.Errorf("comparing specs: %w", err)
+	}
+	return string(x) == string(y), nil
+}
+
+// manifest returns what the store should hold.
+func (v *viewState) manifest() (*manifest.Manifest, error) {
+	var all []*journal.Generation
+	for _, g := range v.gens {
+		all = append(all, g.Generation)
+	}
+	return v.journal.Manifest(all)
+}
+
+// known tells whether a manifest in the store that is not older than ours, which is number own, is ours.
+func (v *viewState) known(own, seq int64, body []byte) error {
+	m, err := manifest.Decode(body)
+	if err != nil || seq > own || len(m.Generations) != len(v.gens) {
+		return foreign(v, seq, body)
+	}
+	for _, g := range v.gens {
+		if m.Generation(g.Identity) == nil {
+			return foreign(v, seq, body)
+		}
+	}
+	return nil
+}
+
+// foreign is the error about a manifest in the store that is not of the view's journals.
+func foreign(v *viewState, seq int64, body []byte) error {
+	identity := "unknown"
+	if m, err := manifest.Decode(body); err == nil && m.Served() != nil {
+		identity = m.Served().Identity
+		for _, g := range v.gens {
+			if g.Identity == identity {
+				return fmt.Errorf("%w: view %s: the store's manifest is number %d, the journals in %s make an older one: restore the newer state folder",
+					publish.ErrNewer, v.plan.Spec().Name, seq, v.layout.ViewJournal())
+			}
+		}
+	}
+	return fmt.Errorf("%w: it serves generation %s of view %s, which has no journal in %s: use the state folder that it was filled from, or an empty store",
+		ErrForeign, identity, v.plan.Spec().Name, v.layout.ViewJournal())
+}
+
+// target returns what publishing needs to know of a generation. It shares nothing that a run changes.
+func (v *viewState) target(g *generation) *publish.Target {
+	t := &publish.Target{Generation: publish.Generation{
+		Namespace: g.Namespace(), Lanes: g.Lanes, Origin: g.Origin, BasesFrom: g.BasesFrom(), Lowest: 1,
+	}}
+	digests := make([][]journal.LaneFile, g.LastChecked())
+	for k := range g.LastChecked() {
+		run := g.Run(k + 1)
+		digests[k] = run.Checked.Lanes
+		r := publish.Run{Cut: run.Cut, Rows: make([]int64, g.Lanes)}
+		for n := range r.Rows {
+			r.Rows[n] = run.Checked.Lanes[n].Rows
+		}
+		t.Runs = append(t.Runs, r)
+	}
+	layout, identity, lanes := v.layout, g.Identity, g.Lanes
+	t.Open = func(run int64, n int) (*runfile.Reader, error) {
+		return openRun(layout, runfile.Meta{Identity: identity, Run: run, Lane: n, Lanes: lanes}, digests[run-1][n].Digest)
+	}
+	return t
+}
+
+// openRun opens a run file and holds what it says of itself against the journal.
+func openRun(l journal.Layout, m runfile.Meta, digest string) (*runfile.Reader, error) {
+	path := l.RunFile(m.Identity, m.Run, m.Lane)
+	file, err := runfile.Open(path, m)
+	if err != nil {
+		return nil, err
+	}
+	if got := file.Summary().Digest; got != digest {
+		err := fmt.Errorf("%w: %s has digest %s, the journal says %s: restore it from a backup of the state folder", runfile.ErrDamaged, path, got, digest)
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
