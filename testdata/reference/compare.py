@@ -76,10 +76,9 @@ class Comparison:
         want = entity.features(as_of)
         for name in [*want, *(n for n in got if n not in want)]:
             a, b = want.get(name), dict(got[name]) if name in got else None
-            if a is None or b is None:
-                self.differ(entity.view.name, entity.key, name, a and encoded(a[0]), b and text(b["value"]))
-            elif not same(STRICT.decode(encoded(a[0])), b["value"]) or a[1] != b["status"]:
-                self.differ(entity.view.name, entity.key, name, f"{encoded(a[0])} ({a[1]})", f"{text(b['value'])} ({b['status']})")
+            ours, theirs = a and f"{encoded(a[0])} ({a[1]})", b and f"{text(b['value'])} ({b['status']})"
+            if a is None or b is None or a[1] != b["status"] or not same(STRICT.decode(encoded(a[0])), b["value"]):
+                self.differ(entity.view.name, entity.key, name, ours, theirs)
 
     def missing(self):
         """Adds the entities that no answer was about, of the views that some answer was about."""

@@ -217,9 +217,9 @@ class Ratio:
         return quotient(Fraction(num) + self.alpha * self.prior, Fraction(den) + self.alpha)
 
 
-def each(windows, name, make, *args, **more):
+def each(windows, name, operator, **more):
     """One feature for each window, with the window's text at the end of its name."""
-    return [make(f"{name}_{w}", *args, window=w, **more) for w in windows.split()]
+    return [Feature(f"{name}_{w}", operator, window=w, **more) for w in windows.split()]
 
 
 def ratios(windows, name, num, den, **more):

@@ -30,8 +30,8 @@ class Source:
     """What a log's records are, restated from the job's files. Fields that no feature reads are left out: declaring one
     that is not required changes neither which records are accepted nor any other field.
 
-    fields: name -> type, with " required" behind it, in declared order. columns: name -> (type, function of an event), computed in
-    this order; a function returns None where its expression is null or errs.
+    fields: name -> type, with " required" behind it, in declared order. columns: name -> (type, function of an event),
+    computed in this order; a function returns None where its expression is null or errs.
     """
 
     def __init__(self, name, event_time, fields, columns, tolerance_ms=0):

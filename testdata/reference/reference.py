@@ -91,8 +91,9 @@ def profile(entity, as_of):
 def arguments():
     p = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     p.add_argument("job", metavar="JOB", help="usedcar or retail; a path such as jobs/retail will do")
-    p.add_argument("log", metavar="LOG", nargs="?", default="-", help="output of tidemark log JOB -o json (default standard input)")
-    p.add_argument("--as-of", metavar="TIME", default="newest", help="RFC 3339, or newest (default): each entity's newest event")
+    p.add_argument("log", metavar="LOG", nargs="?", default="-", help="output of tidemark log JOB -o json (default stdin)")
+    p.add_argument("--as-of", metavar="TIME", default="newest",
+                   help="RFC 3339, or newest (default): each entity's newest event")
     p.add_argument("--against", metavar="FILE", action="append", help="compare with these answers; may be repeated")
     p.add_argument("--sample", action="store_true", help="with --against: entities without an answer are no difference")
     p.add_argument("--plain", action="store_true", help="decode every record with decode.py itself, slowly")
@@ -127,6 +128,12 @@ def compare(a, job):
     return comparison
 
 
+def report(differences, summary, file):
+    """Prints the differences, not all of very many, and returns the exit code."""
+    print(*differences[:SHOWN_DIFFERENCES], summary, sep="\n", file=file)
+    return 1 if differences else 0
+
+
 def main():
     a = arguments()
     sys.stdout.reconfigure(encoding="utf-8")
@@ -135,18 +142,15 @@ def main():
         return 0
     log = read(a)
     job = Job(JOBS[a.job], log.events[JOBS[a.job].SOURCE.name])
-    differences = log.differences
     if a.against:
         comparison = compare(a, job)
-        differences = differences + comparison.differences
-        print("\n".join(differences[:SHOWN_DIFFERENCES] + [f"compared {comparison.compared} profiles, {len(differences)} differences"]))
-        return 1 if differences else 0
+        differences = log.differences + comparison.differences
+        return report(differences, f"compared {comparison.compared} profiles, {len(differences)} differences", sys.stdout)
     for view in sorted(job.by_view):
         for key in sorted(job.keys(view)):
             print(encoded(profile(job.entity(view, key), a.as_of)))
-    print("\n".join(differences[:SHOWN_DIFFERENCES] + [
-        f"{log.records} records, {log.rejected} rejected, {len(differences)} decided otherwise by the log"]), file=sys.stderr)
-    return 1 if differences else 0
+    summary = f"{log.records} records, {log.rejected} rejected, {len(log.differences)} decided otherwise by the log"
+    return report(log.differences, summary, sys.stderr)
 
 
 if __name__ == "__main__":

@@ -46,10 +46,10 @@ def returned(e):
 
 CUSTOMER = View(
     "customer", ["customer_id"],
-    each("30d 90d all", "lines", Feature, count()),
-    each("30d 90d all", "units", Feature, total("quantity")),
-    each("30d 90d all", "revenue", Feature, total("revenue")),
-    each("90d all", "return_lines", Feature, count(), where=returned),
+    each("30d 90d all", "lines", count()),
+    each("30d 90d all", "units", total("quantity")),
+    each("30d 90d all", "revenue", total("revenue")),
+    each("90d all", "return_lines", count(), where=returned),
     ratios("90d all", "returns_share", "return_lines", "lines"),
     Feature("line_revenue_avg_all", average("revenue"), where=sale),
     Feature("line_revenue_max_90d", maximum("revenue"), where=sale, window="90d", default='"0.000"'),
@@ -63,11 +63,11 @@ CUSTOMER = View(
 
 ITEM = View(
     "item", ["stock_code"],
-    each("7d 30d all", "units", Feature, total("quantity"), where=sale),
-    each("30d all", "revenue", Feature, total("revenue")),
+    each("7d 30d all", "units", total("quantity"), where=sale),
+    each("30d all", "revenue", total("revenue")),
     Feature("lines_all", count()),
-    each("90d all", "price_min", Feature, minimum("price"), where=sale),
-    each("90d all", "price_max", Feature, maximum("price"), where=sale),
+    each("90d all", "price_min", minimum("price"), where=sale),
+    each("90d all", "price_max", maximum("price"), where=sale),
     Feature("price_avg_90d", average("price"), where=sale, window="90d"),
     Feature("last_sale", last("price", "quantity", "customer_id", "country"), where=sale),
     Feature("first_description", first("description")),

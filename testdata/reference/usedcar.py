@@ -64,13 +64,13 @@ def new_energy_view(e):
 
 USER = View(
     "user", ["user_id", "device_id"],
-    each("1h 24h 7d 30d all", "view_cnt", Feature, count(), where=kind("view")),
-    each("24h 7d", "imp_cnt", Feature, count(), where=kind("impression")),
+    each("1h 24h 7d 30d all", "view_cnt", count(), where=kind("view")),
+    each("24h 7d", "imp_cnt", count(), where=kind("impression")),
     Ratio("ctr_7d", "view_cnt_7d", "imp_cnt_7d", alpha="50", prior="0.06"),
     Feature("contact_cnt_30d", count(), where=kind("call", "im"), window="30d"),
     Ratio("contact_rate_30d", "contact_cnt_30d", "view_cnt_30d", default="0"),
 
-    each("7d 30d", "call_cnt", Feature, count(), where=kind("call")),
+    each("7d 30d", "call_cnt", count(), where=kind("call")),
     Feature("call_sec_sum_30d", total("call_sec"), where=kind("call"), window="30d"),
     Feature("call_sec_avg_30d", average("call_sec"), where=kind("call"), window="30d"),
     Feature("call_sec_max_30d", maximum("call_sec"), where=kind("call"), window="30d", default="0"),
@@ -97,8 +97,8 @@ USER = View(
 
 LISTING = View(
     "listing", ["listing_id"],
-    each("24h 7d", "imp_cnt", Feature, count(), where=kind("impression")),
-    each("24h 7d all", "view_cnt", Feature, count(), where=kind("view")),
+    each("24h 7d", "imp_cnt", count(), where=kind("impression")),
+    each("24h 7d all", "view_cnt", count(), where=kind("view")),
     ratios("24h 7d", "ctr", "view_cnt", "imp_cnt", alpha="100", prior="0.06"),
     Feature("calls_7d", count(), where=kind("call"), window="7d"),
     Feature("call_sec_avg_30d", average("call_sec"), where=kind("call"), window="30d"),

@@ -3,6 +3,7 @@ package reference_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -16,7 +17,7 @@ import (
 // wild makes records of any source, from small pools: entities meet, times tie, values lie on and beside every edge.
 type wild struct {
 	r     *rand.Rand
-	times []int64
+	times []int64 // of events, ms
 }
 
 // wildEnd is after all event times of a wild log but those of records without an append time.
@@ -43,7 +44,8 @@ func (g *wild) pick(of ...string) string { return of[g.r.IntN(len(of))] }
 
 // broken are whole records that are no events, and why is theirs to tell.
 var broken = []string{
-	"", " ", "null", "[]", "5", `"{}"`, "{", "{}}", `{"a":01}`, `{"a":NaN}`, "\ufeff{}", `{"a":"\ud800"}`, `{"a":"` + "\xff" + `"}`, `{"a":"` + "\n" + `"}`,
+	"", " ", "null", "[]", "5", `"{}"`, "{", "{}}", `{"a":01}`, `{"a":NaN}`, "\ufeff{}",
+	`{"a":"\ud800"}`, `{"a":"` + "\xff" + `"}`, `{"a":"` + "\n" + `"}`,
 	strings.Repeat("[", 129) + strings.Repeat("]", 129), `{"a":` + strings.Repeat("[", 128) + strings.Repeat("]", 128) + "}",
 }
 
@@ -62,23 +64,23 @@ func (g *wild) document(src *schema.Source) []byte {
 		if !dotted {
 			parent, name = "", f.Name
 		}
-		for range g.times1(f.Required || f.Name == src.EventTime) {
+		for range g.howOften(f.Required || f.Name == src.EventTime) {
 			objects[parent] = append(objects[parent], g.member(name, g.value(f)))
 		}
 	}
 	if g.chance(10) {
 		objects[""] = append(objects[""], g.member("more", g.pick("{}", `{"a":{"a":[1,{}]},"a":2}`, "1e400", `"\ud83d\ude97"`)))
 	}
-	for _, parent := range []string{"link"} {
-		if objects[parent] != nil {
+	for _, parent := range slices.Sorted(maps.Keys(objects)) { // in order, so that a seed makes one log
+		if parent != "" {
 			objects[""] = append(objects[""], g.member(parent, g.object(objects[parent])))
 		}
 	}
 	return []byte(g.object(objects[""]))
 }
 
-// times1 is how often a member stands in its object: mostly once.
-func (g *wild) times1(required bool) int {
+// howOften says how often a member stands in its object: mostly once.
+func (g *wild) howOften(required bool) int {
 	switch {
 	case g.r.IntN(400) == 0:
 		return 2
@@ -108,7 +110,8 @@ func (g *wild) value(f *schema.Field) string {
 	case g.r.IntN(400) == 0, g.chance(8) && !required:
 		return "null"
 	case g.r.IntN(400) == 0, g.chance(4) && !required:
-		return g.pick("1.5", "true", `"x"`, `"5"`, "{}", "[1]", "1e2", "1.0", "-1", "99999999999999999999", "2147483648", "0.00001", "253402300800000")
+		return g.pick("1.5", "true", `"x"`, `"5"`, "{}", "[1]", "1e2", "1.0", "-1", "0.00001",
+			"2147483648", "253402300800000", "99999999999999999999")
 	}
 	switch f.Type {
 	case schema.Bool:
@@ -116,7 +119,8 @@ func (g *wild) value(f *schema.Field) string {
 	case schema.Int32:
 		return g.pick("0", "-0", "1", "2", "3", "12", "-1", "-5", "29999", "30000", "2147483647", "-2147483648")
 	case schema.Int64:
-		return g.pick("0", "1", "2", "3", "7", "-1", "2999999", "3000000", "9999999", "10000000", "50000000", "9223372036854775807", "-9223372036854775808")
+		return g.pick("0", "1", "2", "3", "7", "-1", "2999999", "3000000", "9999999", "10000000", "50000000",
+			"9223372036854775807", "-9223372036854775808")
 	case schema.Decimal:
 		return g.pick("0", "-0.00", "2.55", "2.550", "0.001", "12e-1", "-3.5E+1", "1e3", "4294967.296", "9223372036854775.807", "-11062.06")
 	case schema.Time:
@@ -124,7 +128,8 @@ func (g *wild) value(f *schema.Field) string {
 	case schema.Enum:
 		return strconv.Quote(f.Enum[min(g.r.IntN(len(f.Enum)), g.r.IntN(len(f.Enum)+4))])
 	case schema.String:
-		return g.pick(`"a"`, `"b"`, `"B"`, `"ab"`, `""`, `"C1"`, `"a,b%"`, `"a b"`, `"é"`, `"\u00e9"`, `"\u0000\u007f"`, `"🚗"`, `"\ud83d\ude97"`, `"\uffee"`, `"\/\"\\"`)
+		return g.pick(`"a"`, `"b"`, `"B"`, `"ab"`, `""`, `"C1"`, `"a,b%"`, `"a b"`, `"é"`,
+			`"\u00e9"`, `"\u0000\u007f"`, `"🚗"`, `"\ud83d\ude97"`, `"\uffee"`, `"\/\"\\"`)
 	case schema.JSON:
 		return g.pick("{}", `{ "a" : [1 , 2.50], "b":"x y\u0041" }`, "1.50e+03", `{"a":1,"a":2}`, "false", `[ ]`)
 	}
