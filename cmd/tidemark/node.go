@@ -123,7 +123,6 @@ func (n *node) startArchive(ctx context.Context) error {
 		a, err := archive.New(archive.Config{
 			Dir: n.o.archive, Source: src, Log: n.kafka.NewFetcher(t), Logger: n.logger, TailAge: n.tailAge,
 			Partitions: func(ctx context.Context) ([]int32, error) { return n.partitions(ctx, &src) },
-			Written:    func(archive.File) { n.batch.nudge() },
 		})
 		if err != nil {
 			return err

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidemark-io/tidemark/batch/recompute"
+	"github.com/tidemark-io/tidemark/batch/schedule"
+	batch "github.com/tidemark-io/tidemark/batch/service"
+	"github.com/tidemark-io/tidemark/serving/store"
+	"github.com/tidemark-io/tidemark/shared/job"
+	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/shared/position"
+	"github.com/tidemark-io/tidemark/shared/view"
+)
+
+// batchLayer is the batch role within a process of all roles.
+type batchLayer struct {
+	service *batch.Service
+
+	mu     sync.Mutex
+	failed error // a run whose check failed: batch has stopped, the old answers go on
+}
+
+// batchConfig is what every use of batch has in common. Blocks are those of the job, which --block may have changed.
+func batchConfig(j *job.Job, o *options, s store.Store, l logger) (batch.Config, error) {
+	var plans []*view.Plan
+	for i := range j.Views {
+		p, err := view.Compile(j.Views[i])
+		if err != nil {
+			return batch.Config{}, fmt.Errorf("compiling view %s: %w", j.Views[i].Name, err)
+		}
+		plans = append(plans, p)
+	}
+	return batch.Config{
+		Job: j.Name, Plans: plans, State: o.state, Archive: recompute.Folder(o.archive), Store: s, Memory: int64(o.memory), Wait: o.wait, Logger: l,
+	}, nil
+}
+
+func newBatchLayer(n *node) (*batchLayer, error) {
+	cfg, err := batchConfig(n.job, n.o, n.store, n.logger)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Schedule, err = schedule.Parse(n.cron); err != nil {
+		return nil, fmt.Errorf("%w: --cron: %w", errUsage, err)
+	}
+	s, err := batch.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &batchLayer{service: s}, nil
+}
+
+// run works until ctx ends. A run that failed its check stops batch and nothing else: what is published goes on being
+// fed and served, and readyz says why.
+func (b *batchLayer) run(ctx context.Context) error {
+	err := b.service.Run(ctx)
+	if errors.Is(err, batch.ErrCheck) {
+		b.mu.Lock()
+		b.failed = err
+		b.mu.Unlock()
+		return nil
+	}
+	return err
+}
+
+// failure returns why batch has stopped, nil if it has not.
+func (b *batchLayer) failure() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failed
+}
+
+// summary says in a few words how far batch is, views that are equally far together.
+func (b *batchLayer) summary() string {
+	if err := b.failure(); err != nil {
+		return "batch stopped: " + err.Error()
+	}
+	var words []string
+	views := map[string][]string{}
+	for _, v := range b.service.Status() {
+		text := fmt.Sprintf("run %d, cut at %d records", v.Run, recordsBelow(v.Cut))
+		if !v.Lanes.Complete() {
+			text += fmt.Sprintf(", in %d of %d lanes", v.Lanes.Done, v.Lanes.Lanes)
+		}
+		if views[text] == nil {
+			words = append(words, text)
+		}
+		views[text] = append(views[text], v.View)
+	}
+	switch len(words) {
+	case 0:
+		return "no run yet"
+	case 1:
+		return words[0]
+	}
+	for i, text := range words {
+		words[i] = strings.Join(views[text], ", ") + ": " + text
+	}
+	return strings.Join(words, "; ")
+}
+
+// recordsBelow returns how many offsets lie below a cut.
+func recordsBelow(c position.Cut) int64 {
+	total := int64(0)
+	for _, next := range c {
+		total += next
+	}
+	return total
+}
+
+func newBatch() *cobra.Command {
+	var o options
+	var once, check bool
+	var block int64
+	cmd := &cobra.Command{
+		Use:   "batch JOB --once | --check",
+		Short: "Make one run and publish it, or recompute everything and compare",
+		Long: `batch --once makes a run of every view that has new complete blocks in the archive, checks it, and publishes it until every
+lane has it; with nothing new it says so and exits 0. batch --check recomputes all states at the last cut from the whole
+archive and compares them with what the run files make together; it exits 1 if a row is wrong.`,
+		Args: oneJob,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := fromEnvironment(cmd, &o); err != nil {
+				return err
+			}
+			if once == check {
+				return fmt.Errorf("%w: say --once or --check", errUsage)
+			}
+			j, err := loadJob(args[0])
+			if err != nil {
+				return err
+			}
+			if err := setBlock(j, block); err != nil {
+				return err
+			}
+			logger := newLogger(cmd.ErrOrStderr())
+			s, err := openStore(cmd.Context(), &o, logger, false)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			cfg, err := batchConfig(j, &o, s, logger)
+			if err != nil {
+				return err
+			}
+			cfg.Events = batchProgress(cmd.ErrOrStderr())
+			cfg.Logger = slog.New(slog.DiscardHandler)
+			service, err := batch.New(cfg)
+			if err != nil {
+				return err
+			}
+			if check {
+				return batchCheck(cmd.Context(), service, cmd.OutOrStdout())
+			}
+			return batchOnce(cmd.Context(), service, cmd.OutOrStdout())
+		},
+	}
+	f := cmd.Flags()
+	o.storeFlag(f)
+	o.archiveFlag(f)
+	o.stateFlag(f)
+	o.memoryFlag(f)
+	o.waitFlag(f)
+	f.BoolVar(&once, "once", false, "make and publish one run, if there is something new")
+	f.BoolVar(&check, "check", false, "recompute everything and compare it with the run files")
+	f.Int64Var(&block, "block", 0, "offsets in a block of every source when a view's first generation is made; 0 = as the sources declare")
+	return cmd
+}
+
+// batchProgress prints what batch does, at most every few seconds where it is only progress.
+func batchProgress(w io.Writer) func(batch.Event) {
+	var mu sync.Mutex
+	var last time.Time
+	return func(e batch.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if e.Kind == batch.EventProgress {
+			if time.Since(last) < progressEvery {
+				return
+			}
+			last = time.Now()
+			fmt.Fprintf(w, "%s: %d of %d\n", e.Step, e.Done, e.Total)
+			return
+		}
+		line := string(e.Kind)
+		if e.View != "" {
+			line += fmt.Sprintf(" (view %s, generation %d, run %d)", e.View, e.Generation, e.Run)
+		}
+		if e.Err != nil {
+			line += ": " + e.Err.Error()
+		}
+		fmt.Fprintln(w, line)
+	}
+}
+
+func batchOnce(ctx context.Context, s *batch.Service, w io.Writer) error {
+	report, err := s.Once(ctx)
+	if err != nil {
+		return batchError(err)
+	}
+	if report.Skipped != "" {
+		fmt.Fprintf(w, "nothing to do: %s\n", report.Skipped)
+	}
+	for i := range report.Runs {
+		r := &report.Runs[i]
+		fmt.Fprintf(w, "view %s, generation %d: run %d (%s) at cut %s, %d rows, digest %s, in %v; published\n",
+			r.View, r.Generation, r.Run, r.Kind, r.Cut, r.Checked.Rows, r.Digest, r.Took.Round(time.Millisecond))
+	}
+	return nil
+}
+
+// batchError gives an error of batch its class.
+func batchError(err error) error {
+	switch {
+	case errors.Is(err, batch.ErrCheck):
+		return fmt.Errorf("%w: %w", errWrong, err)
+	case errors.Is(err, lane.ErrUnavailable):
+		return fmt.Errorf("%w: %w", errUnreachable, err)
+	}
+	return err
+}
+
+// batchCheck is the full check.
+func batchCheck(ctx context.Context, s *batch.Service, w io.Writer) error {
+	report, err := s.Check(ctx)
+	if err != nil {
+		return batchError(err)
+	}
+	for i := range report.Views {
+		v := &report.Views[i]
+		if v.Run == 0 {
+			fmt.Fprintf(w, "view %s, generation %d: no run yet, nothing to compare\n", v.View, v.Generation)
+			continue
+		}
+		fmt.Fprintf(w, "view %s, generation %d, run %d at cut %s: %d rows, %d wrong; digest of the run files %s, of the recompute %s\n",
+			v.View, v.Generation, v.Run, v.Cut, v.Rows, v.Wrong, v.Files, v.Recompute)
+		for _, m := range v.First {
+			fmt.Fprintf(w, "  wrong: %s: %s\n", m.Key, m.Reason)
+		}
+	}
+	if n := report.Wrong(); n > 0 {
+		return fmt.Errorf("%w: %d rows of the run files are not what the archive makes", errWrong, n)
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	batch "github.com/tidemark-io/tidemark/batch/service"
+)
+
+// versionReport is one generation as JSON; its fields are stable.
+type versionReport struct {
+	View       string      `json:"view"`
+	Generation int64       `json:"generation"`
+	Identity   string      `json:"identity"`
+	Revision   string      `json:"revision"`
+	State      string      `json:"state"`
+	Lanes      int         `json:"lanes"`
+	Runs       []runReport `json:"runs"`
+}
+
+type runReport struct {
+	Run       int64            `json:"run"`
+	Kind      string           `json:"kind"`
+	State     string           `json:"state"` // registered, failed, checked
+	Cut       map[string]int64 `json:"cut"`
+	Digest    string           `json:"digest"`
+	Rows      int64            `json:"rows"`
+	Published int              `json:"published_lanes"`
+}
+
+func newVersions() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "versions JOB",
+		Short: "List generations and their runs: cut, digest, how far published",
+		Args:  oneJob,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := fromEnvironment(cmd, &o); err != nil {
+				return err
+			}
+			j, err := loadJob(args[0])
+			if err != nil {
+				return err
+			}
+			s, err := openStore(cmd.Context(), &o, newLogger(cmd.ErrOrStderr()), false)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			var names []string
+			for i := range j.Views {
+				names = append(names, j.Views[i].Name)
+			}
+			all, err := batch.Versions(cmd.Context(), o.state, j.Name, names, s.Marks)
+			if err != nil {
+				return batchError(err)
+			}
+			if o.json() {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(versionReports(all))
+			}
+			return printVersions(cmd.OutOrStdout(), j.Name, versionReports(all))
+		},
+	}
+	f := cmd.Flags()
+	o.storeFlag(f)
+	o.stateFlag(f)
+	o.waitFlag(f)
+	o.outputFlag(f)
+	return cmd
+}
+
+func versionReports(all []batch.Version) []versionReport {
+	out := []versionReport{}
+	for i := range all {
+		v := &all[i]
+		r := versionReport{View: v.View, Generation: v.Number, Identity: v.Identity, Revision: v.Revision, State: string(v.State), Lanes: v.Lanes, Runs: []runReport{}}
+		for k := range v.Runs {
+			run := &v.Runs[k]
+			one := runReport{Run: run.Run, Kind: string(run.Kind), State: run.State, Cut: map[string]int64{}, Digest: run.Digest, Rows: run.Rows, Published: run.Published}
+			for p, next := range run.Cut {
+				one.Cut[p.String()] = next
+			}
+			r.Runs = append(r.Runs, one)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func printVersions(w io.Writer, name string, all []versionReport) error {
+	if len(all) == 0 {
+		fmt.Fprintf(w, "job %s has no generation under this --state yet; batch --once makes the first\n", name)
+		return nil
+	}
+	for _, v := range all {
+		fmt.Fprintf(w, "view %s, generation %d (%s), identity %s, revision %.12s\n", v.View, v.Generation, v.State, v.Identity, v.Revision)
+		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(t, "  RUN\tKIND\tSTATE\tROWS\tPUBLISHED\tDIGEST\tCUT")
+		for _, r := range v.Runs {
+			fmt.Fprintf(t, "  %d\t%s\t%s\t%d\t%d of %d lanes\t%.16s\t%v\n", r.Run, r.Kind, r.State, r.Rows, r.Published, v.Lanes, r.Digest, r.Cut)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
