@@ -44,6 +44,11 @@ type Generation struct {
 	blocks []*block
 	spare  []*block
 
+	// By lane: at most the offset of the first event that a changed tile has and the lane has not, of the tiles listed as
+	// changed and of those in the call under way.
+	since   []int64
+	sending []int64
+
 	tiles tileBuffer
 	mask  []bool // by lane, of restore
 }
@@ -54,6 +59,7 @@ func NewGeneration(cfg Config) *Generation {
 	invariant.Check(rank >= 0 && lane.ValidLanes(cfg.Lanes) && position.ValidBlock(cfg.Block),
 		"folding %s with %d lanes in blocks of %d", cfg.Partition, cfg.Lanes, cfg.Block)
 	g := &Generation{cfg: cfg, rank: rank, lanes: make([]flush.Lane, cfg.Lanes), mask: make([]bool, cfg.Lanes)}
+	g.since, g.sending = make([]int64, cfg.Lanes), make([]int64, cfg.Lanes)
 	for i := range g.lanes {
 		g.lanes[i] = flush.Lane{ID: lane.ID{Namespace: cfg.Namespace, N: i}, Partition: cfg.Partition, First: cfg.First}
 	}
@@ -124,6 +130,11 @@ func (g *Generation) Add(b *column.Batch, from, next int64) {
 		invariant.Fail("folding %s from %d on, at position %d: what lies between would be lost", g.cfg.Partition, from, g.pos)
 	}
 	row := sort.Search(b.N, func(i int) bool { return b.Offset[i] >= g.pos })
+	for l := range g.since {
+		if g.changed(l) == 0 {
+			g.since[l] = g.pos
+		}
+	}
 	for row < b.N {
 		first := position.Block(b.Offset[row], g.cfg.Block)
 		end := row + sort.Search(b.N-row, func(i int) bool { return b.Offset[row+i] >= first+g.cfg.Block })
@@ -224,8 +235,11 @@ func (g *Generation) Readable() int64 {
 	for l := range g.lanes {
 		switch la := &g.lanes[l]; la.State() {
 		case flush.Ready:
-			if la.Next() < to && g.changed(l) > 0 {
-				to = la.Next()
+			if g.changed(l) > 0 {
+				to = min(to, g.since[l])
+			}
+			if la.InFlight() {
+				to = min(to, g.sending[l])
 			}
 		case flush.Waiting:
 			return 0
@@ -246,6 +260,9 @@ func (g *Generation) Flush(all bool) []lane.Call {
 	for i := range g.lanes {
 		if g.movable(i) && (all || g.changed(i) > 0) {
 			l := &g.lanes[i]
+			if g.sending[i] = g.pos; g.changed(i) > 0 {
+				g.sending[i] = g.since[i]
+			}
 			calls = append(calls, l.Call(g.pos, g.append, g.take(i, l.Next())))
 		}
 	}
@@ -311,6 +328,11 @@ func (g *Generation) Observe(marks []lane.Marks) error {
 func (g *Generation) restore() {
 	if !slices.Contains(g.mask, true) {
 		return
+	}
+	for l, masked := range g.mask {
+		if masked {
+			g.since[l] = g.lanes[l].Next()
+		}
 	}
 	for _, b := range g.blocks {
 		for l, masked := range g.mask {

@@ -116,11 +116,12 @@ func (g *running) states() (ready, blind bool) {
 }
 
 // took notes that a delivery was folded.
-func (g *running) took(d delivery, now time.Time) {
+func (g *running) took(d delivery, now time.Time, stats *Stats) {
 	if g.changedSince.IsZero() {
 		g.changedSince = now
 	}
 	g.fresh.took(d)
+	g.fresh.readable(g.Readable(), now, stats) // what changed no tile
 }
 
 // sent notes what is under way. What is folded from here on lingers anew.
@@ -139,17 +140,21 @@ func (g *running) sent(what step, now time.Time) {
 func (g *running) flushed(r reply, now time.Time, stats *Stats) {
 	errs := g.Done(r.calls, r.outcomes, &g.refusals)
 	stats.refused(&g.refusals)
+	failed := false
 	for i, err := range errs {
-		n := r.calls[i].Lane.N
-		if err == nil {
+		switch n := r.calls[i].Lane.N; {
+		case err == nil:
 			g.failures[n] = 0
-			continue
+		case errors.Is(err, lane.ErrMark):
+			g.damaged(err)
+		default:
+			failed = true
+			g.failures[n]++
+			g.readAt = now.Add(backoff(g.failures[n]))
+			g.trouble("store does not take writes; waiting, nothing is lost", err)
 		}
-		g.failures[n]++
-		g.readAt = now.Add(backoff(g.failures[n]))
-		g.trouble("store does not take writes; waiting, nothing is lost", err)
 	}
-	if errors.Join(errs...) != nil {
+	if failed {
 		stats.StoreFailures.Add(1)
 	}
 	g.fresh.seen(g.Lanes())
@@ -166,12 +171,20 @@ func (g *running) observed(r reply, now time.Time, stats *Stats, every time.Dura
 		return
 	}
 	g.unread = 0
-	g.allAt, g.readAt = now, now.Add(every)
+	g.readAt = now.Add(every)
 	if err := g.Observe(r.marks); err != nil {
-		g.logger.Error("lane is damaged and not written to", "error", err)
+		g.damaged(err)
+	}
+	if !g.Behind() { // else they are moved when that is due: reading for waiting lanes must not put it off
+		g.allAt = now
 	}
 	g.fresh.seen(g.Lanes())
 	g.fresh.readable(g.Readable(), now, stats)
+}
+
+// damaged says that lanes have marks that do not read, when that was first seen.
+func (g *running) damaged(err error) {
+	g.logger.Error("lane is damaged and not written to", "error", err)
 }
 
 // trouble says once what is wrong; calm says when it is over.
@@ -206,8 +219,8 @@ func backoff(n int) time.Duration {
 	return d
 }
 
-// waiting returns how many lanes batch has not begun, and how many are damaged.
-func (g *running) waiting() (waiting, damaged int) {
+// unwritable returns how many lanes batch has not begun, and how many are damaged.
+func (g *running) unwritable() (waiting, damaged int) {
 	for i := range g.Lanes() {
 		switch g.Lanes()[i].State() {
 		case flush.Waiting:

@@ -146,7 +146,7 @@ func (w *worker) fold(d delivery) {
 	for _, g := range w.gens {
 		if pos, _ := g.Position(); g.Active() && d.next > pos {
 			g.Add(d.batch, d.from, d.next)
-			g.took(d, now)
+			g.took(d, now, w.stats)
 		}
 	}
 	w.expect = d.next
@@ -294,7 +294,7 @@ func (w *worker) report() {
 		s.End = max(end, s.Position)
 		for _, g := range w.gens {
 			blocks, bytes := g.Open()
-			waiting, damaged := g.waiting()
+			waiting, damaged := g.unwritable()
 			s.Blocks, s.Bytes, s.Waiting, s.Damaged = s.Blocks+blocks, s.Bytes+bytes, s.Waiting+waiting, s.Damaged+damaged
 		}
 		if failed != nil {
