@@ -119,8 +119,7 @@ func (s *Store) Close() error {
 	s.users.Wait()
 	return errors.Join(
 		removeAddress(s.dir),
-		s.db.LogData(nil, pebble.Sync), // syncs everything before it
-		s.db.Close(),
+		s.db.Close(), // syncs its log
 		s.lock.Close(),
 	)
 }

@@ -304,11 +304,11 @@ func TestForeignRow(t *testing.T) {
 		t.Fatalf("marks are %v, %v; want them unmoved", m, err)
 	}
 	row := []lane.RowID{{Lane: ids, Incarnation: inc, Key: []byte("k")}}
-	if _, err := s.Rows(bg, row); !errors.Is(err, lane.ErrStore) {
-		t.Errorf("rows: %v, want ErrStore", err)
+	if _, err := s.Rows(bg, row); !errors.Is(err, lane.ErrStore) || !strings.Contains(err.Error(), "foreign type") {
+		t.Errorf("rows: %v, want ErrStore with the cure", err)
 	}
-	if _, err := s.Exact(bg, row); !errors.Is(err, lane.ErrStore) {
-		t.Errorf("exact: %v, want ErrStore", err)
+	if _, err := s.Exact(bg, row); !errors.Is(err, lane.ErrStore) || !strings.Contains(err.Error(), "foreign type") {
+		t.Errorf("exact: %v, want ErrStore with the cure", err)
 	}
 	command(t, c, "SET", tag+"no-colon", "foreign")
 	if err := s.Scan(bg, ids.Namespace, func(lane.RowID) error { return nil }); !errors.Is(err, lane.ErrStore) {
@@ -321,9 +321,12 @@ func TestDamagedMark(t *testing.T) {
 	srv := redisserver.Start(t)
 	s, c := open(t, srv.Addr), raw(t, srv.Addr)
 	command(t, c, "HSET", mkey, "events/0", "damaged\r\n", "batch", "x")
-	o := s.Apply(bg, []lane.Call{{Lane: ids, Name: lane.BatchName, Expect: "x", Set: "y", Join: true}})[0]
-	if !errors.Is(o.Err, lane.ErrMark) || !errors.Is(o.Err, lane.ErrStore) || !strings.Contains(o.Err.Error(), mkey) {
-		t.Fatalf("%+v, want ErrMark with the key", o)
+	join := lane.Call{Lane: ids, Name: lane.BatchName, Expect: "x", Set: "y", Join: true}
+	raise := lane.Call{Lane: ids, Name: lane.BatchName, Expect: "x", Set: "y", RowsOf: inc, Raise: []lane.Raise{{Name: "events/0", Cut: 1}}}
+	for _, o := range s.Apply(bg, []lane.Call{join, raise}) {
+		if !errors.Is(o.Err, lane.ErrMark) || !errors.Is(o.Err, lane.ErrStore) || !strings.Contains(o.Err.Error(), mkey) {
+			t.Fatalf("%+v, want ErrMark with the key", o)
+		}
 	}
 	command(t, c, "HSET", "tm:manifest:v", "seq", "damaged")
 	if _, _, err := s.Manifest(bg, "v"); !errors.Is(err, lane.ErrStore) {
@@ -334,8 +337,7 @@ func TestDamagedMark(t *testing.T) {
 	}
 }
 
-// TestConnectionRefused: a server that is out of connections must not make rows look empty. The client library leaves
-// such commands without an error of their own.
+// TestConnectionRefused: a server that is out of connections must not make rows look empty.
 func TestConnectionRefused(t *testing.T) {
 	srv := redisserver.Start(t)
 	s, c := open(t, srv.Addr), raw(t, srv.Addr)
@@ -358,6 +360,22 @@ func TestConnectionRefused(t *testing.T) {
 	_, _, err = s.Manifest(bg, "v")
 	is("manifest", err)
 	is("scan", s.Scan(bg, ids.Namespace, func(lane.RowID) error { return nil }))
+}
+
+// TestPasswordSet: nor must one that refuses new connections with an answer. The client library leaves the commands of
+// such a pipeline without an error of their own.
+func TestPasswordSet(t *testing.T) {
+	srv := redisserver.Start(t)
+	s, c := open(t, srv.Addr), raw(t, srv.Addr)
+	command(t, c, "CONFIG", "SET", "requirepass", "secret")
+	command(t, c, "CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "yes")
+	_, rows := s.Rows(bg, []lane.RowID{{Lane: ids, Incarnation: inc, Key: []byte("k")}})
+	apply := s.Apply(bg, []lane.Call{flush(ids, "", "1")})[0].Err
+	for _, err := range []error{rows, apply} {
+		if !errors.Is(err, lane.ErrStore) || !strings.Contains(err.Error(), "wants a password") {
+			t.Errorf("%v, want ErrStore with the cure", err)
+		}
+	}
 }
 
 func TestStartCheck(t *testing.T) {
