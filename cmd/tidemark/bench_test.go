@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -180,7 +179,7 @@ func benchNode(b *testing.B, rate float64) *node {
 		kafka: []string{broker.Addr()}, store: "pebble:" + filepath.Join(dir, "store"), archive: filepath.Join(dir, "archive"),
 		state: filepath.Join(dir, "state"), http: defaultHTTP, linger: 10 * time.Millisecond, wait: time.Minute, session: 10 * time.Second, memory: 1 << 30,
 	}
-	n, err := openNode(b.Context(), benchJob(b), o, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	n, err := openNode(b.Context(), benchJob(b), o, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

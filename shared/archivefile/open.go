@@ -105,7 +105,7 @@ func guarded(f func() error) (err error) {
 	defer func() {
 		switch v := recover().(type) {
 		case nil:
-		case invariant.Violation:
+		case invariant.ViolationError:
 			invariant.Fail("%s", v.What)
 		default:
 			err = fmt.Errorf("decoding failed: %v", v)

@@ -79,7 +79,7 @@ func TestAppendingToADictionaryStops(t *testing.T) {
 	c := column.NewColumn(schema.String, 0)
 	c.Index = []int32{}
 	defer func() {
-		if _, ok := recover().(invariant.Violation); !ok {
+		if _, ok := recover().(invariant.ViolationError); !ok {
 			t.Fatal("no invariant stopped an append to a dictionary")
 		}
 	}()

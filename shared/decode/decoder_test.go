@@ -145,7 +145,7 @@ func TestCompileRefusesAnInvalidSource(t *testing.T) {
 func TestAppendToAnotherSourcesBatchStops(t *testing.T) {
 	d := compile(t, wide())
 	defer func() {
-		if _, ok := recover().(invariant.Violation); !ok {
+		if _, ok := recover().(invariant.ViolationError); !ok {
 			t.Fatal("no invariant stopped it")
 		}
 	}()

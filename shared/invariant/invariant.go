@@ -4,20 +4,20 @@ package invariant
 
 import "fmt"
 
-// Violation is the value that Check and Fail panic with.
-type Violation struct{ What string }
+// ViolationError is the value that Check and Fail panic with.
+type ViolationError struct{ What string }
 
 // Error returns what was violated.
-func (v Violation) Error() string { return "invariant violated: " + v.What }
+func (v ViolationError) Error() string { return "invariant violated: " + v.What }
 
-// Check panics with a Violation if ok is false. The arguments are formatted only then.
+// Check panics with a ViolationError if ok is false. The arguments are formatted only then.
 func Check(ok bool, format string, args ...any) {
 	if !ok {
 		Fail(format, args...)
 	}
 }
 
-// Fail panics with a Violation.
+// Fail panics with a ViolationError.
 func Fail(format string, args ...any) {
-	panic(Violation{What: fmt.Sprintf(format, args...)})
+	panic(ViolationError{What: fmt.Sprintf(format, args...)}) //nolint:forbidigo // this is the one place that may panic
 }
