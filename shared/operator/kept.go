@@ -22,21 +22,20 @@ func newKept(inputs []Input) kept {
 
 // value returns what the bytes of a tuple hold. They were checked when they came in.
 func (k *kept) value(b []byte) Value {
-	items := k.members(b)
-	if len(items) == 1 {
-		return items[0]
+	if len(k.inputs) == 1 {
+		r := wire.NewReader(b)
+		return memberValue(&r, &k.inputs[0])
 	}
-	return Value{Kind: Struct, Items: items, Names: k.names}
+	return Value{Kind: Struct, Items: k.appendMembers(make([]Value, 0, len(k.inputs)), b), Names: k.names}
 }
 
-// members returns the values of the tuple's members, in room for one more.
-func (k *kept) members(b []byte) []Value {
-	r := wire.Reader{B: b}
-	items := make([]Value, 0, len(k.inputs)+1)
+// appendMembers appends the values of the tuple's members.
+func (k *kept) appendMembers(dst []Value, b []byte) []Value {
+	r := wire.NewReader(b)
 	for i := range k.inputs {
-		items = append(items, memberValue(&r, &k.inputs[i]))
+		dst = append(dst, memberValue(&r, &k.inputs[i]))
 	}
-	return items
+	return dst
 }
 
 func memberValue(r *wire.Reader, in *Input) Value {
@@ -45,9 +44,9 @@ func memberValue(r *wire.Reader, in *Input) Value {
 	}
 	switch in.Type {
 	case schema.String:
-		return OfStr(string(r.Bytes(nil)))
+		return OfStr(r.String())
 	case schema.JSON:
-		return OfRaw(string(r.Bytes(nil)))
+		return OfRaw(r.String())
 	case schema.Enum:
 		return OfStr(in.Enum[r.Int()])
 	case schema.Bool:

@@ -72,7 +72,7 @@ func (s *lastStates) Merge(slot int32, state []byte, newest int64) error {
 	if len(state) == 0 {
 		return nil
 	}
-	r := wire.Reader{B: state}
+	r := wire.NewReader(state)
 	var in [orderWords]uint64
 	readPlace(&r, in[:], r.Uvarint(schema.MaxTime), newest)
 	tuple := r.Tuple(s.op.kept.tuple, true)

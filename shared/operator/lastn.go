@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -89,12 +90,12 @@ type lastNStates struct {
 	keys   arena.Keys
 	blobs  arena.Blobs
 
-	buf  []byte
-	at   []int    // scratch of settled: where the entries lie among the slot's words
-	out  []uint64 // scratch of compact
-	ids  []uint64 // scratch of Merge: the elements merged
-	seen []uint32 // by number of the element: the turn that saw it last
-	turn uint32
+	buf   []byte
+	order []dated  // scratch of settled
+	out   []uint64 // scratch of compact
+	ids   []uint64 // scratch of Merge: the elements merged
+	seen  []uint32 // by number of the element: the turn that saw it last
+	turn  uint32
 }
 
 // Fold implements States.
@@ -152,9 +153,9 @@ func (s *lastNStates) reserve(slot int32, newest int64) {
 func (s *lastNStates) compact(slot int32, newest int64) {
 	all := s.All(slot)
 	s.out = s.out[:0]
-	for _, at := range s.settled(all, newest) {
-		s.out = append(s.out, all[at:at+s.stride]...)
-		all[at] = gone
+	for _, d := range s.settled(all, newest) {
+		s.out = append(s.out, all[d.at:d.at+s.stride]...)
+		all[d.at] = gone
 	}
 	for at := 0; s.payload && at < len(all); at += s.stride {
 		if all[at] != gone {
@@ -168,25 +169,40 @@ func (s *lastNStates) compact(slot int32, newest int64) {
 // gone marks an entry that was taken over; no element has this number.
 const gone = 1<<64 - 1
 
+// dated is an entry to be put in order: its time, and where it lies among the slot's words.
+type dated struct {
+	time uint64
+	at   int
+}
+
 // settled returns where the entries that count lie among all, newest first. Valid until the next call.
-func (s *lastNStates) settled(all []uint64, newest int64) []int {
-	s.at = s.at[:0]
+func (s *lastNStates) settled(all []uint64, newest int64) []dated {
+	s.order = s.order[:0]
+	sorted := true
 	for at := 0; at < len(all); at += s.stride {
-		s.at = append(s.at, at)
+		sorted = sorted && (at == 0 || s.compare(all[at-s.stride:at], all[at:at+s.stride]) <= 0)
+		s.order = append(s.order, dated{all[at+lastNOrder+orderTime], at})
 	}
-	slices.SortFunc(s.at, func(a, b int) int { return s.compare(all[a:a+s.stride], all[b:b+s.stride]) })
+	if !sorted {
+		slices.SortFunc(s.order, func(a, b dated) int {
+			if a.time != b.time {
+				return cmp.Compare(b.time, a.time)
+			}
+			return s.compare(all[a.at:a.at+s.stride], all[b.at:b.at+s.stride])
+		})
+	}
 	s.begin()
 	n := 0
-	for _, at := range s.at {
-		if n == s.n || s.tiers.Of(int64(all[at+lastNOrder]), newest) < 0 {
+	for _, d := range s.order {
+		if n == s.n || s.tiers.Of(int64(d.time), newest) < 0 {
 			break
 		}
-		if s.first(all[at]) {
-			s.at[n] = at
+		if s.first(all[d.at]) {
+			s.order[n] = d
 			n++
 		}
 	}
-	return s.at[:n]
+	return s.order[:n]
 }
 
 // compare orders entries, the newest first. Two of one place are of one event, except in forged states; these are put in
@@ -232,15 +248,15 @@ func (s *lastNStates) AppendState(dst []byte, slot int32, newest int64) []byte {
 	}
 	dst = wire.AppendUvarint(dst, uint64(len(settled)))
 	var before uint64
-	for i, at := range settled {
-		w := all[at+lastNOrder : at+s.stride]
+	for i, d := range settled {
+		w := all[d.at+lastNOrder : d.at+s.stride]
 		if i == 0 {
 			dst = wire.AppendUvarint(dst, w[orderTime])
 		} else {
 			dst = wire.AppendUvarint(dst, before-w[orderTime])
 		}
 		before = w[orderTime]
-		dst = append(appendPlace(dst, w), s.keys.Bytes(all[at])...)
+		dst = append(appendPlace(dst, w), s.keys.Bytes(all[d.at])...)
 		if s.payload {
 			dst = append(dst, s.blobs.Bytes(w[orderWords])...)
 		}
@@ -253,7 +269,7 @@ func (s *lastNStates) Merge(slot int32, state []byte, newest int64) error {
 	if len(state) == 0 {
 		return nil
 	}
-	r := wire.Reader{B: state}
+	r := wire.NewReader(state)
 	n := r.Uvarint(uint64(s.n))
 	s.ids = s.ids[:0]
 	var before [orderWords]uint64
@@ -283,18 +299,31 @@ func (s *lastNStates) mergeElement(r *wire.Reader, slot int32, place [orderWords
 	if s.payload {
 		payload = r.Tuple(s.shown.tuple, true)
 	}
-	if r.Bad {
+	if r.Bad() {
 		return
 	}
 	key := s.keys.ID(identity)
 	s.ids = append(s.ids, key)
-	s.reserve(slot, newest)
+	s.mergeRoom(slot, newest)
 	w := s.Push(slot)
 	w[0] = key
 	copy(w[lastNOrder:], place[:])
 	if s.payload {
 		w[lastNPayload] = s.blobs.Put(payload)
 	}
+}
+
+// mergeSettle is how many times the bound a run that is merged into may be long before it is settled for want of room: a
+// row of some tiles is put in order once, when it is read.
+const mergeSettle = 4
+
+// mergeRoom makes room for one more entry that is merged.
+func (s *lastNStates) mergeRoom(slot int32, newest int64) {
+	if have := s.Len(slot); s.Room(slot) == 0 && have < mergeSettle*s.n {
+		s.Reserve(slot, max(1, have))
+		return
+	}
+	s.reserve(slot, newest)
 }
 
 // distinct tells whether no element was merged twice.
@@ -311,15 +340,19 @@ func (s *lastNStates) distinct() bool {
 // Result implements States.
 func (s *lastNStates) Result(slot int32, q *Query) Value {
 	all := s.All(slot)
-	items := []Value{}
-	for _, at := range s.settled(all, q.Newest) {
-		if q.Limit > 0 && len(items) == q.Limit || !q.Window.Holds(int64(all[at+lastNOrder]), q.AsOf) {
+	shown := s.settled(all, q.Newest)
+	for i, d := range shown {
+		if q.Limit > 0 && i == q.Limit || !q.Window.Holds(int64(d.time), q.AsOf) {
+			shown = shown[:i]
 			break
 		}
+	}
+	items := make([]Value, len(shown))
+	for i, d := range shown {
 		if s.payload {
-			items = append(items, s.shown.value(s.blobs.Bytes(all[at+lastNPayload])))
+			items[i] = s.shown.value(s.blobs.Bytes(all[d.at+lastNPayload]))
 		} else {
-			items = append(items, s.shown.value(s.keys.Bytes(all[at])))
+			items[i] = s.shown.value(s.keys.Bytes(all[d.at]))
 		}
 	}
 	return OfList(items)

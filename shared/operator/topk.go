@@ -2,7 +2,6 @@ package operator
 
 import (
 	"bytes"
-	"cmp"
 	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/column"
@@ -134,17 +133,16 @@ func (s *topKStates) Merge(slot int32, state []byte, newest int64) error {
 	if len(state) == 0 {
 		return nil
 	}
-	r := wire.Reader{B: state}
-	s.BeginMerge()
+	r := s.BeginMerge(state)
 	n := r.Uvarint(uint64(len(state)))
 	var before []byte
-	for i := uint64(0); i < n && !r.Bad; i++ {
+	for i := uint64(0); i < n && !r.Bad(); i++ {
 		key := r.Tuple(s.op.keys.tuple, false)
-		if r.Bad || i > 0 && bytes.Compare(before, key) >= 0 {
+		if r.Bad() || i > 0 && bytes.Compare(before, key) >= 0 {
 			r.Fail()
 			break
 		}
-		s.MergeGroup(&r, slot, s.keys.ID(key), newest)
+		s.MergeGroup(slot, s.keys.ID(key), newest)
 		before = key
 	}
 	if n == 0 || !r.Done() || !s.EndMerge(newest) {
@@ -156,17 +154,14 @@ func (s *topKStates) Merge(slot int32, state []byte, newest int64) error {
 // Result implements States.
 func (s *topKStates) Result(slot int32, q *Query) Value {
 	s.score(slot, q)
-	top := slices.DeleteFunc(s.scores, func(x scored) bool { return !x.score.Positive() })
-	slices.SortFunc(top, func(a, b scored) int {
-		return cmp.Or(b.score.Cmp(a.score), bytes.Compare(s.keys.Bytes(a.key), s.keys.Bytes(b.key)))
-	})
-	if q.Limit > 0 {
-		top = top[:min(q.Limit, len(top))]
-	}
+	top := s.best(q.Limit)
+	names := s.op.keys.names
 	items := make([]Value, len(top))
+	members := make([]Value, 0, len(top)*len(names)) // of all items
 	for i, x := range top {
-		members := append(s.op.keys.members(s.keys.Bytes(x.key)), OfFloat(x.score.Float()))
-		items[i] = Value{Kind: Struct, Items: members, Names: s.op.keys.names}
+		from := len(members)
+		members = append(s.op.keys.appendMembers(members, s.keys.Bytes(x.key)), OfFloat(x.score.Float()))
+		items[i] = Value{Kind: Struct, Items: members[from:len(members):len(members)], Names: names}
 	}
 	return OfList(items)
 }
@@ -178,15 +173,16 @@ func (s *topKStates) score(slot int32, q *Query) {
 	if n := s.keys.Len(); n > len(s.where) {
 		s.where = append(s.where, make([]int32, n-len(s.where))...)
 	}
+	held := s.Held(q.Window, q.AsOf)
 	all := s.All(slot)
 	for at := 0; at < len(all); at += s.Stride() {
 		code, key := all[at], all[at+1]
-		if !s.Held(code, q.Window, q.AsOf) {
+		if !held.Has(code) {
 			continue
 		}
 		factor := wide.One
 		if factors != nil {
-			factor = factors.at(s.Age(code, q.Window.Hop, q.AsOf))
+			factor = factors.at(held.Age(code))
 		}
 		if s.where[key] == 0 {
 			s.scores = append(s.scores, scored{key: key})
@@ -196,6 +192,53 @@ func (s *topKStates) score(slot int32, q *Query) {
 	}
 	for _, x := range s.scores {
 		s.where[x.key] = 0
+	}
+}
+
+// best returns those of scores that are above 0, the best first, at most limit if one is given. It reorders scores.
+func (s *topKStates) best(limit int) []scored {
+	top := slices.DeleteFunc(s.scores, func(x scored) bool { return !x.score.Positive() })
+	if limit > 0 && limit < len(top) {
+		// The best so far are a heap with the worst on top, to which most of the others lose.
+		heap, rest := top[:limit], top[limit:]
+		for i := limit/2 - 1; i >= 0; i-- {
+			s.sink(heap, i)
+		}
+		for _, x := range rest {
+			if s.compare(x, heap[0]) < 0 {
+				heap[0] = x
+				s.sink(heap, 0)
+			}
+		}
+		top = heap
+	}
+	slices.SortFunc(top, s.compare)
+	return top
+}
+
+// compare orders keys as they are listed.
+func (s *topKStates) compare(a, b scored) int {
+	if order := b.score.Cmp(a.score); order != 0 {
+		return order
+	}
+	return bytes.Compare(s.keys.Bytes(a.key), s.keys.Bytes(b.key))
+}
+
+// sink restores a heap in which only the element at i may be listed before one below it.
+func (s *topKStates) sink(heap []scored, i int) {
+	for {
+		worst := 2*i + 1
+		if worst >= len(heap) {
+			return
+		}
+		if right := worst + 1; right < len(heap) && s.compare(heap[right], heap[worst]) > 0 {
+			worst = right
+		}
+		if s.compare(heap[i], heap[worst]) >= 0 {
+			return
+		}
+		heap[i], heap[worst] = heap[worst], heap[i]
+		i = worst
 	}
 }
 

@@ -92,6 +92,18 @@ func (a *Runs) Push(slot int32) []uint64 {
 	return w
 }
 
+// Extend adds n entries of zeros to slot, which must have room, and returns them; valid until an entry is pushed in any
+// slot.
+func (a *Runs) Extend(slot int32, n int) []uint64 {
+	r := &a.runs[slot]
+	from := (int(r.off) + int(r.n)) * a.stride
+	to := from + n*a.stride
+	r.n += uint32(n)
+	w := a.words[from:to:to]
+	clear(w)
+	return w
+}
+
 // Cut keeps the first n entries of slot.
 func (a *Runs) Cut(slot int32, n int) { a.runs[slot].n = uint32(n) }
 

@@ -47,7 +47,9 @@ type Cells struct {
 
 	refs []ref    // scratch of settle
 	out  []uint64 // scratch of settle: valid until the next call
-	span spans    // scratch of Merge
+
+	reader wire.Reader // of the state being merged
+	span   spans       // scratch of the merge
 }
 
 // ref is an entry to be settled: its identity and where it lies among the slot's words.
@@ -242,24 +244,6 @@ func (c *Cells) again(code uint64, newest int64) (uint64, bool) {
 		return 0, false
 	}
 	return uint64(i)<<bucketBits | uint64(c.tiers.Bucket(i, start)), true
-}
-
-// Held tells whether the window at asOf holds the bucket of an entry's code.
-func (c *Cells) Held(code uint64, w window.Window, asOf int64) bool {
-	return w.Length == 0 || w.Holds(c.start(code), asOf)
-}
-
-// Age returns how many hops the bucket of an entry's code lies before asOf.
-func (c *Cells) Age(code uint64, hop, asOf int64) int64 { return asOf/hop - c.start(code)/hop }
-
-// Each calls f with the aggregates of slot that the window holds at asOf, one or more a cell, in no order.
-func (c *Cells) Each(slot int32, w window.Window, asOf int64, f func(w []uint64)) {
-	all := c.All(slot)
-	for at := 0; at < len(all); at += c.stride {
-		if c.Held(all[at], w, asOf) {
-			f(all[at+c.ident : at+c.stride])
-		}
-	}
 }
 
 // Reset forgets all slots and keeps the memory.

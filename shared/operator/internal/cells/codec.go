@@ -65,58 +65,93 @@ func (c *Cells) Merge(slot int32, state []byte, newest int64) bool {
 	if len(state) == 0 {
 		return true
 	}
-	r := wire.Reader{B: state}
-	c.BeginMerge()
-	c.MergeGroup(&r, slot, 0, newest)
+	r := c.BeginMerge(state)
+	c.MergeGroup(slot, 0, newest)
 	return r.Done() && c.EndMerge(newest)
 }
 
-// BeginMerge begins the merge of a state that is made of groups.
-func (c *Cells) BeginMerge() { c.span = spans{} }
+// BeginMerge begins the merge of a state that is made of groups, and returns the reader from which MergeGroup takes them.
+// There is one in all: aggregates see it through an interface, so each new one would be an allocation.
+func (c *Cells) BeginMerge(state []byte) *wire.Reader {
+	c.span.seen = 0
+	c.reader.Open(state)
+	return &c.reader
+}
 
 // MergeGroup reads a group and adds its cells to slot; the reader fails on what AppendGroup does not write.
-func (c *Cells) MergeGroup(r *wire.Reader, slot int32, key uint64, newest int64) {
+func (c *Cells) MergeGroup(slot int32, key uint64, newest int64) {
+	r := &c.reader
 	tiers := r.Uvarint(1<<len(c.tiers) - 1)
 	if tiers == 0 {
 		r.Fail()
 	}
-	for ; tiers != 0 && !r.Bad; tiers &= tiers - 1 {
+	for ; tiers != 0 && !r.Bad(); tiers &= tiers - 1 {
 		c.mergeTier(r, slot, key, bits.TrailingZeros64(tiers), newest)
 	}
 }
 
+// mergeTier reads the cells of one tier into entries behind those that slot has. They are neither searched nor settled:
+// most slots that are merged into are read once and forgotten, and reading adds up what lies in the run.
 func (c *Cells) mergeTier(r *wire.Reader, slot int32, key uint64, tier int, newest int64) {
-	hop, n, maxBucket := c.tiers[tier].Hop, uint64(1), uint64(0)
+	hop, n, maxBucket := c.tiers[tier].Hop, 1, uint64(0)
 	if hop != 0 {
 		// A cell takes two bytes at least: what claims more cells than that is not believed.
-		n, maxBucket = r.Uvarint(uint64(len(r.B)/2)), uint64(schema.MaxTime/hop)
+		n, maxBucket = int(r.Uvarint(uint64(r.Len()/2))), uint64(schema.MaxTime/hop)
 		if n == 0 {
 			r.Fail()
 			return
 		}
 	}
-	c.reserve(slot, int(n), newest)
-	var bucket uint64
-	for i := range n {
+	c.mergeRoom(slot, n, newest)
+	had := c.Len(slot)
+	entries := c.Extend(slot, n)
+	first, bucket := uint64(0), uint64(0)
+	for at := 0; at < len(entries); at += c.stride {
+		w := entries[at : at+c.stride : at+c.stride]
 		if hop != 0 {
-			if i > 0 {
-				bucket++
-			}
-			if bucket > maxBucket {
-				r.Fail()
-				return
-			}
-			bucket += r.Uvarint(maxBucket - bucket)
+			bucket = nextBucket(r, bucket, maxBucket, at == 0)
 		}
-		code := uint64(tier)<<bucketBits | bucket
-		w := c.push(slot, code, key)
-		c.agg.Read(r, w, c.start(code), hop, newest)
-		if r.Bad || c.agg.Empty(w) {
+		if at == 0 {
+			first = bucket
+		}
+		w[0] = uint64(tier)<<bucketBits | bucket
+		if c.ident > 1 {
+			w[1] = key
+		}
+		w = w[c.ident:]
+		c.agg.Read(r, w, int64(bucket)*hop, hop, newest)
+		if r.Bad() || c.agg.Empty(w) {
 			r.Fail()
+			c.Cut(slot, had+at/c.stride) // what was not read refers to nothing
 			return
 		}
-		c.span.add(tier, int64(bucket))
 	}
+	c.span.add(tier, int64(first), int64(bucket))
+}
+
+// nextBucket reads the number of a bucket; after the first it is the difference to the one before, less 1.
+func nextBucket(r *wire.Reader, before, limit uint64, first bool) uint64 {
+	if !first {
+		before++
+	}
+	if before > limit {
+		r.Fail()
+		return before
+	}
+	return before + r.Uvarint(limit-before)
+}
+
+// mergeSettleEntries is the length from which on a run that is merged into is settled when its room is used up, as a
+// folded one always is: so many parts of one state are no row any more, and what they have in common should be combined.
+const mergeSettleEntries = 1 << 14
+
+// mergeRoom makes room for n entries that are merged.
+func (c *Cells) mergeRoom(slot int32, n int, newest int64) {
+	if have := c.Len(slot); have < mergeSettleEntries && c.Room(slot) < n {
+		c.Reserve(slot, max(n, have))
+		return
+	}
+	c.reserve(slot, n, newest)
 }
 
 // EndMerge tells whether there was a newest event time, not after newest, at which the cells read belong to the tiers
@@ -125,16 +160,18 @@ func (c *Cells) EndMerge(newest int64) bool { return c.span.fit(c.tiers, newest)
 
 // spans holds the first and the last bucket read of each tier. What holds for these holds for those between.
 type spans struct {
-	seen        [window.MaxTiers]bool
+	seen        uint32 // bitmap of tiers; what is not seen has no first and last
 	first, last [window.MaxTiers]int64
 }
 
-func (s *spans) add(tier int, bucket int64) {
-	if !s.seen[tier] {
-		s.seen[tier], s.first[tier], s.last[tier] = true, bucket, bucket
+// add notes the first and the last bucket of a group.
+func (s *spans) add(tier int, first, last int64) {
+	if s.seen&(1<<tier) == 0 {
+		s.seen |= 1 << tier
+		s.first[tier], s.last[tier] = first, last
 		return
 	}
-	s.first[tier], s.last[tier] = min(s.first[tier], bucket), max(s.last[tier], bucket)
+	s.first[tier], s.last[tier] = min(s.first[tier], first), max(s.last[tier], last)
 }
 
 // fit looks for a time in [low, high]: from the latest start on, after every finer tier has lost the last bucket of each
@@ -142,7 +179,7 @@ func (s *spans) add(tier int, bucket int64) {
 func (s *spans) fit(tiers window.Tiers, newest int64) bool {
 	low, high := int64(0), newest
 	for i, t := range tiers {
-		if !s.seen[i] {
+		if s.seen&(1<<i) == 0 {
 			continue
 		}
 		start := tiers.Start(i, s.last[i])

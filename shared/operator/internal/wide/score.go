@@ -43,7 +43,13 @@ func (s Score) Positive() bool { return s.hi > 0 || s.hi == 0 && s.mid|s.lo != 0
 
 // Cmp compares two scores exactly.
 func (s Score) Cmp(t Score) int {
-	return cmp.Or(cmp.Compare(s.hi, t.hi), cmp.Compare(s.mid, t.mid), cmp.Compare(s.lo, t.lo))
+	if s.hi != t.hi {
+		return cmp.Compare(s.hi, t.hi)
+	}
+	if s.mid != t.mid {
+		return cmp.Compare(s.mid, t.mid)
+	}
+	return cmp.Compare(s.lo, t.lo)
 }
 
 // Float returns the float64 nearest to s × 2^-ScoreBits, ties to even.

@@ -92,11 +92,11 @@ func AppendBytes(dst, s []byte) []byte {
 // Tuple reads a tuple of the types t and returns its bytes, which alias the input. With nullable, members may be null,
 // but not all; otherwise none may.
 func (r *Reader) Tuple(t Tuple, nullable bool) []byte {
-	all, nulls := r.B, 0
-	for _, m := range t {
-		if len(r.B) > 0 && r.B[0] == tagNull {
+	from, nulls := r.at, 0
+	for i := range t {
+		m := &t[i]
+		if r.Null() {
 			nulls++
-			r.B = r.B[1:]
 			continue
 		}
 		if m.Bytes {
@@ -107,39 +107,39 @@ func (r *Reader) Tuple(t Tuple, nullable bool) []byte {
 			r.Fail()
 		}
 	}
-	if r.Bad || nulls > 0 && (!nullable || nulls == len(t)) {
+	if r.bad || nulls > 0 && (!nullable || nulls == len(t)) {
 		r.Fail()
 		return nil
 	}
-	n := len(all) - len(r.B)
-	return all[:n:n]
+	return r.b[from:r.at:r.at]
 }
 
 // Null reads a member without a value if one is next, and tells whether it did.
 func (r *Reader) Null() bool {
-	if len(r.B) == 0 || r.B[0] != tagNull {
+	if r.at == len(r.b) || r.b[r.at] != tagNull {
 		return false
 	}
-	r.B = r.B[1:]
+	r.at++
 	return true
 }
 
 // Int reads an integer member.
 func (r *Reader) Int() int64 {
-	if len(r.B) == 0 {
+	b := r.rest()
+	if len(b) == 0 {
 		r.Fail()
 		return 0
 	}
-	n, negative := int(r.B[0])-tagZero, false
+	n, negative := int(b[0])-tagZero, false
 	if n < 0 {
 		n, negative = -n, true
 	}
-	if n > maxIntLen || len(r.B) < 1+n {
+	if n > maxIntLen || len(b) < 1+n {
 		r.Fail()
 		return 0
 	}
 	var v uint64
-	for _, b := range r.B[1 : 1+n] {
+	for _, b := range b[1 : 1+n] {
 		if negative {
 			b = ^b
 		}
@@ -150,7 +150,7 @@ func (r *Reader) Int() int64 {
 		r.Fail()
 		return 0
 	}
-	r.B = r.B[1+n:]
+	r.at += 1 + n
 	if negative {
 		return -int64(v)
 	}
@@ -159,7 +159,10 @@ func (r *Reader) Int() int64 {
 
 // Bytes reads a bytes member and returns a copy of what it holds, appended to dst.
 func (r *Reader) Bytes(dst []byte) []byte {
-	raw := r.skipBytes()
+	return unescape(dst, r.skipBytes())
+}
+
+func unescape(dst, raw []byte) []byte {
 	for {
 		i := bytes.IndexByte(raw, escape)
 		if i < 0 {
@@ -170,13 +173,23 @@ func (r *Reader) Bytes(dst []byte) []byte {
 	}
 }
 
+// String reads a bytes member and returns what it holds.
+func (r *Reader) String() string {
+	raw := r.skipBytes()
+	if bytes.IndexByte(raw, escape) < 0 {
+		return string(raw)
+	}
+	return string(unescape(nil, raw))
+}
+
 // skipBytes reads a bytes member and returns what stands between its first byte and its end, still escaped.
 func (r *Reader) skipBytes() []byte {
-	if len(r.B) == 0 || r.B[0] != tagBytes {
+	b := r.rest()
+	if len(b) == 0 || b[0] != tagBytes {
 		r.Fail()
 		return nil
 	}
-	b := r.B[1:]
+	b = b[1:]
 	for at := 0; ; at += 2 {
 		i := bytes.IndexByte(b[at:], escape)
 		if i < 0 || at+i+1 == len(b) {
@@ -185,7 +198,7 @@ func (r *Reader) skipBytes() []byte {
 		at += i
 		switch b[at+1] {
 		case endBytes:
-			r.B = b[at+2:]
+			r.at += 1 + at + 2
 			return b[:at]
 		case escaped:
 		default:

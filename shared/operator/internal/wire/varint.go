@@ -24,27 +24,54 @@ func AppendWide(dst []byte, v wide.Int) []byte {
 	return binary.AppendUvarint(dst, lo)
 }
 
-// Reader takes primitives off a slice. Bad stays set after the first one that is not there or not in its one canonical
-// form, and everything read from then on is zero.
+// Reader takes primitives off a slice. It is bad after the first one that is not there or not in its one canonical form,
+// and everything read from then on is zero. It is passed through interfaces, so a caller that reads often keeps one and
+// opens it again.
 type Reader struct {
-	B   []byte
-	Bad bool
+	b   []byte
+	at  int // what was read; a place moves without the write barrier that a shrinking slice pays
+	bad bool
 }
 
+// NewReader returns a reader of b.
+func NewReader(b []byte) Reader { return Reader{b: b} }
+
+// Open begins to read b.
+func (r *Reader) Open(b []byte) { r.b, r.at, r.bad = b, 0, false }
+
+// Len returns the number of bytes left.
+func (r *Reader) Len() int { return len(r.b) - r.at }
+
+// Bad tells whether something read was not good.
+func (r *Reader) Bad() bool { return r.bad }
+
 // Done tells whether everything was read and all of it was good.
-func (r *Reader) Done() bool { return !r.Bad && len(r.B) == 0 }
+func (r *Reader) Done() bool { return !r.bad && r.at == len(r.b) }
 
 // Fail marks the input as bad.
-func (r *Reader) Fail() { r.Bad, r.B = true, nil }
+func (r *Reader) Fail() { r.b, r.at, r.bad = nil, 0, true }
 
-// Uvarint reads an unsigned integer of at most limit.
+// rest returns what is left.
+func (r *Reader) rest() []byte { return r.b[r.at:] }
+
+// Uvarint reads an unsigned integer of at most limit. Most are of one byte.
 func (r *Reader) Uvarint(limit uint64) uint64 {
-	v, n := binary.Uvarint(r.B)
-	if n <= 0 || v > limit || (n > 1 && r.B[n-1] == 0) {
+	if r.at < len(r.b) {
+		if v := uint64(r.b[r.at]); v < 0x80 && v <= limit {
+			r.at++
+			return v
+		}
+	}
+	return r.longUvarint(limit)
+}
+
+func (r *Reader) longUvarint(limit uint64) uint64 {
+	v, n := binary.Uvarint(r.b[r.at:])
+	if n <= 0 || v > limit || (n > 1 && r.b[r.at+n-1] == 0) {
 		r.Fail()
 		return 0
 	}
-	r.B = r.B[n:]
+	r.at += n
 	return v
 }
 
@@ -57,15 +84,32 @@ func (r *Reader) Varint() int64 {
 // maxWideBytes is the length of the longest varint of 128 bits; its last byte holds two bits.
 const maxWideBytes = 19
 
-// Wide reads a signed 128-bit integer.
+// Wide reads a signed 128-bit integer. One that fits into 64 bits, as nearly all do, is read as such.
 func (r *Reader) Wide() wide.Int {
-	var hi, lo uint64
-	for i := 0; ; i++ {
-		if i == len(r.B) || i == maxWideBytes {
-			r.Fail()
-			return wide.Int{}
+	if r.at < len(r.b) {
+		if z := uint64(r.b[r.at]); z < 0x80 {
+			r.at++
+			return wide.Of(int64(z>>1) ^ -int64(z&1))
 		}
-		b := r.B[i]
+	}
+	return r.longWide()
+}
+
+func (r *Reader) longWide() wide.Int {
+	if z, n := binary.Uvarint(r.b[r.at:]); n > 1 && r.b[r.at+n-1] != 0 {
+		r.at += n
+		return wide.Of(int64(z>>1) ^ -int64(z&1))
+	}
+	return r.widest()
+}
+
+// widest reads digit by digit what may have more than 64 bits.
+func (r *Reader) widest() wide.Int {
+	var hi, lo uint64
+	for i, b := range r.b[r.at:] {
+		if i == maxWideBytes {
+			break
+		}
 		bits := uint64(b & 0x7f)
 		if shift := 7 * i; shift < 64 {
 			lo |= bits << shift
@@ -73,14 +117,16 @@ func (r *Reader) Wide() wide.Int {
 		} else {
 			hi |= bits << (shift - 64)
 		}
-		if b < 0x80 {
-			if (i > 0 && b == 0) || (i == maxWideBytes-1 && b > 3) {
-				r.Fail()
-				return wide.Int{}
-			}
-			r.B = r.B[i+1:]
-			sign := -(lo & 1)
-			return wide.Int{Hi: int64(hi>>1 ^ sign), Lo: (lo>>1 | hi<<63) ^ sign}
+		if b >= 0x80 {
+			continue
 		}
+		if (i > 0 && b == 0) || (i == maxWideBytes-1 && b > 3) {
+			break
+		}
+		r.at += i + 1
+		sign := -(lo & 1)
+		return wide.Int{Hi: int64(hi>>1 ^ sign), Lo: (lo>>1 | hi<<63) ^ sign}
 	}
+	r.Fail()
+	return wide.Int{}
 }

@@ -28,7 +28,7 @@ func TestIntegersKeepTheirOrder(t *testing.T) {
 	var before []byte
 	for i, v := range all {
 		enc := AppendInt(nil, v)
-		r := Reader{B: enc}
+		r := NewReader(enc)
 		if got := r.Int(); got != v || !r.Done() {
 			t.Errorf("%d reads back as %d, done %t", v, got, r.Done())
 		}
@@ -52,11 +52,11 @@ func TestStringsKeepTheirOrder(t *testing.T) {
 	tuple := Tuple{MemberOf(&schema.Field{Type: schema.String}), MemberOf(&schema.Field{Type: schema.JSON})}
 	enc := func(p pair) []byte { return AppendBytes(AppendBytes(nil, []byte(p.a)), []byte(p.b)) }
 	for _, p := range all {
-		r := Reader{B: enc(p)}
+		r := NewReader(enc(p))
 		if got := r.Tuple(tuple, false); !bytes.Equal(got, enc(p)) || !r.Done() {
 			t.Errorf("%q is not read as a tuple", p)
 		}
-		r = Reader{B: enc(p)}
+		r = NewReader(enc(p))
 		if a, b := string(r.Bytes(nil)), string(r.Bytes(nil)); a != p.a || b != p.b || !r.Done() {
 			t.Errorf("%q reads back as %q, %q", p, a, b)
 		}
@@ -77,12 +77,12 @@ func TestWide(t *testing.T) {
 	for range 5000 {
 		v := wide.Int{Hi: int64(rng.Uint64()) >> rng.IntN(64), Lo: rng.Uint64() >> rng.IntN(64)}
 		enc := AppendWide([]byte("x"), v)[1:]
-		r := Reader{B: enc}
+		r := NewReader(enc)
 		if got := r.Wide(); got != v || !r.Done() || len(enc) > maxWideBytes {
 			t.Fatalf("%v is written as %x and reads back as %v", v, enc, got)
 		}
 		for n := range enc {
-			if r := (Reader{B: enc[:n]}); r.Wide() != (wide.Int{}) || !r.Bad {
+			if r := NewReader(enc[:n]); r.Wide() != (wide.Int{}) || !r.Bad() {
 				t.Fatalf("the prefix %x of %x was read", enc[:n], enc)
 			}
 		}
@@ -98,8 +98,8 @@ func TestWide(t *testing.T) {
 func TestOnlyTheShortestForm(t *testing.T) {
 	bad := func(name string, read func(r *Reader), inputs ...[]byte) {
 		for _, in := range inputs {
-			r := Reader{B: in}
-			if read(&r); !r.Bad {
+			r := NewReader(in)
+			if read(&r); !r.Bad() {
 				t.Errorf("%s: %x was read", name, in)
 			}
 		}
@@ -135,7 +135,7 @@ func TestTupleRefuses(t *testing.T) {
 		"one member too few":  {AppendInt(nil, 1), true, false},
 		"a string for an int": {append(slices.Clone(text), text...), true, false},
 	} {
-		r := Reader{B: c.enc}
+		r := NewReader(c.enc)
 		if r.Tuple(pair, c.nullable); r.Done() != c.ok {
 			t.Errorf("%s: done %t, want %t", name, r.Done(), c.ok)
 		}
@@ -149,13 +149,13 @@ func FuzzTuple(f *testing.F) {
 		MemberOf(&schema.Field{Type: schema.Int64}), MemberOf(&schema.Field{Type: schema.String}), MemberOf(&schema.Field{Type: schema.Int32}),
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		r := Reader{B: in}
+		r := NewReader(in)
 		raw := r.Tuple(tuple, true)
-		if r.Bad {
+		if r.Bad() {
 			return
 		}
 		var again []byte
-		values := Reader{B: raw}
+		values := NewReader(raw)
 		for _, m := range tuple {
 			switch {
 			case values.Null():
