@@ -278,7 +278,8 @@ func TestErrorsOfOneLane(t *testing.T) {
 // TestRates shows that publishing takes as long as the limits say, and is idle meanwhile.
 func TestRates(t *testing.T) {
 	w := newWorld(t, rand.New(rand.NewPCG(3, 3)))
-	for w.addRun(); len(w.cuts) < 8; w.addRun() {
+	for len(w.cuts) < 8 {
+		w.addRun()
 	}
 	rows := int64(0)
 	for _, r := range w.target.Runs {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/tidemark-io/tidemark/batch/publish"
@@ -61,13 +62,13 @@ func newWorld(t testing.TB, rng *rand.Rand) *world {
 	w.target = publish.Target{
 		Generation: publish.Generation{Namespace: namespace, Lanes: w.lanes, Origin: w.origin, BasesFrom: 1, Lowest: 1},
 		Open: func(run int64, n int) (*runfile.Reader, error) {
-			return runfile.Open(filepath.Join(w.folder(run), fmt.Sprint(n)), runfile.Meta{Identity: identity, Run: run, Lane: n, Lanes: w.lanes})
+			return runfile.Open(filepath.Join(w.folder(run), strconv.Itoa(n)), runfile.Meta{Identity: identity, Run: run, Lane: n, Lanes: w.lanes})
 		},
 	}
 	return w
 }
 
-func (w *world) folder(run int64) string { return filepath.Join(w.dir, fmt.Sprint(run)) }
+func (w *world) folder(run int64) string { return filepath.Join(w.dir, strconv.FormatInt(run, 10)) }
 
 func (w *world) must(err error) {
 	w.t.Helper()
@@ -111,7 +112,7 @@ func (w *world) addRun() {
 	w.must(err)
 	rows := make([]int64, w.lanes)
 	for n := range w.lanes {
-		f, err := draft.Create(fmt.Sprint(n), runfile.Meta{Identity: identity, Run: run, Lane: n, Lanes: w.lanes})
+		f, err := draft.Create(strconv.Itoa(n), runfile.Meta{Identity: identity, Run: run, Lane: n, Lanes: w.lanes})
 		w.must(err)
 		for k := range keys {
 			body, blocks := w.body(k, last, cut)

@@ -20,8 +20,8 @@
 //
 // # Check
 //
-// About a thousand rows of each run, chosen by hash, are computed a second time: their events are read again from the new
-// blocks and folded by the oracle, which shares no code with the folds, and compared with the bytes in the files.
+// About a thousand rows of each run, chosen by hash, are computed a second time: their events are kept aside as they are
+// scanned, folded by the oracle, which shares no code with the folds, and compared with the bytes in the files.
 //
 // The package knows the archive, folds and run files. It knows nothing of journals, stores, lanes' marks or clocks.
 package recompute

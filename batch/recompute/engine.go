@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
+	"github.com/tidemark-io/tidemark/shared/oracle"
 	"github.com/tidemark-io/tidemark/shared/position"
+	"github.com/tidemark-io/tidemark/shared/view"
 )
 
 // DefaultMemory is the memory budget of an engine that is given none, in bytes.
@@ -25,6 +28,20 @@ type Engine struct {
 	// Progress, if not nil, is told what is under way: how many pieces of a pass or lanes of a write are done. It may be
 	// called concurrently.
 	Progress func(Progress)
+	// Judge makes what computes sampled rows a second time; default the oracle. Each worker has its own.
+	Judge func(plan *view.Plan) (Judge, error)
+}
+
+// Judge computes the canonical body of a row from all of its events, in its own way.
+type Judge interface {
+	Body(events []oracle.Event) ([]byte, error)
+}
+
+func (e *Engine) judgeOf(plan *view.Plan) (Judge, error) {
+	if e.Judge != nil {
+		return e.Judge(plan)
+	}
+	return oracle.New(plan)
 }
 
 // Progress is how far a step has come.
@@ -81,7 +98,12 @@ func (e *Engine) Run(ctx context.Context, tasks []*Task) (outcomes []*Outcome, e
 		}
 		outcomes = append(outcomes, g.out)
 	}
-	return outcomes, e.checkSamples(ctx, gens)
+	for _, g := range gens {
+		if err := e.judge(ctx, g); err != nil {
+			return nil, err
+		}
+	}
+	return outcomes, nil
 }
 
 // begin prepares the tasks.
@@ -99,9 +121,7 @@ func (e *Engine) begin(ctx context.Context, tasks []*Task) ([]*generation, error
 				}
 				origins[name] = origin
 			}
-			for p, offset := range origins[name] {
-				known[p] = offset
-			}
+			maps.Copy(known, origins[name])
 		}
 		gens = append(gens, newGeneration(t, known))
 	}
@@ -168,14 +188,12 @@ func (st *step) run() error {
 		row := g.rows[st.lane]
 		g.out.Events += s.events
 		g.mu.Unlock()
-		chosen := s.choose(g)
-		next, err := s.write(g, st.lane, row, chosen)
+		next, err := s.write(g, st.lane, row)
 		if err != nil {
 			return err
 		}
 		g.mu.Lock()
 		g.rows[st.lane] = next
-		g.samples = append(g.samples, chosen...)
 		g.mu.Unlock()
 		s.end()
 	}

@@ -2,24 +2,29 @@ package recompute
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/oracle"
 	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/tile"
+	"github.com/tidemark-io/tidemark/shared/view"
 )
 
 const (
-	// Samples is about how many rows of a run are computed a second time.
-	Samples = 1000
+	// Samples is the least number of rows of a run that are computed a second time, if it has as many; there are at most
+	// maxSamples.
+	Samples    = 750
+	maxSamples = 2 * Samples
 	// MaxSampleEvents is the largest number of events of an entity that is sampled: the oracle takes microseconds an
 	// event and state. The full check has no such bound.
 	MaxSampleEvents = 512
@@ -27,108 +32,94 @@ const (
 
 // sample is a row that is computed a second time.
 type sample struct {
-	hash uint64
-	key  []byte
-	lane int
-	row  int64 // in the lane's file
+	mixed   uint64
+	key     []byte
+	events  int
+	batches []*column.Batch // the entity's events, one batch a partition; nil if there are too many of them
+	lane    int
+	row     int64 // in the lane's file, -1 as long as it was not written
+}
+
+// sampler chooses entities while the log is scanned, and keeps their events: those whose mixed hashes lie below a bound,
+// which sinks whenever there are too many. An entity below the last bound was below all others, so that all of its events
+// are there; which entities these are depends on the log and the run, and on nothing else.
+type sampler struct {
+	run   uint64
+	bound atomic.Uint64
 
 	mu      sync.Mutex
-	batches []*column.Batch // the entity's events, one batch a partition
+	samples map[string]*sample
 }
 
-// choose picks the entities of a shard that are sampled: those whose mixed hashes are smallest, so that which they are
-// depends on the run and on nothing else.
-func (s *shard) choose(g *generation) []*sample {
-	quota := max(1, Samples/len(g.shards))
-	mixed := func(slot int32) uint64 {
-		// An odd factor permutes; the run shifts the order, so that other entities are looked at each time.
-		return (s.fold.Hash(int(slot)) + uint64(g.Run)*0x9e3779b97f4a7c15) * 0xd6e8feb86659fd93
-	}
-	var best []int32
-	for slot := range int32(s.fold.Len()) {
-		if s.fold.Events(int(slot)) > MaxSampleEvents {
-			continue
-		}
-		at, _ := slices.BinarySearchFunc(best, slot, func(a, b int32) int { return cmp.Compare(mixed(a), mixed(b)) })
-		if at < quota {
-			best = slices.Insert(best, at, slot)
-			best = best[:min(len(best), quota)]
-		}
-	}
-	samples := make([]*sample, len(best))
-	for i, slot := range best {
-		samples[i] = &sample{hash: s.fold.Hash(int(slot)), key: bytes.Clone(s.fold.Key(int(slot))), row: -1}
-	}
-	return samples
+func newSampler(run int64) *sampler {
+	s := &sampler{run: uint64(run), samples: map[string]*sample{}}
+	s.bound.Store(math.MaxUint64)
+	return s
 }
 
-// find returns the sample of a key, nil if there is none. The samples are of one hash or few.
-func find(samples []*sample, key []byte) *sample {
-	for _, s := range samples {
-		if bytes.Equal(s.key, key) {
-			return s
-		}
-	}
-	return nil
+// mix returns the number by which an entity is chosen. An odd factor permutes; the run shifts the order, so that other
+// entities are looked at each time.
+func (s *sampler) mix(hash uint64) uint64 {
+	return (hash + s.run*0x9e3779b97f4a7c15) * 0xd6e8feb86659fd93
 }
 
-// checkSamples reads the events of all samples again and holds what the oracle makes of them against the files. The
-// result stands in the outcomes.
-func (e *Engine) checkSamples(ctx context.Context, gens []*generation) error {
-	list, err := e.plan(ctx, gens)
-	if err != nil {
-		return err
-	}
-	wanted := make([]map[uint64][]*sample, len(gens))
-	for i, g := range gens {
-		wanted[i] = map[uint64][]*sample{}
-		for _, s := range g.samples {
-			wanted[i][s.hash] = append(wanted[i][s.hash], s)
+// take keeps the rows at hand in a splitter that are of chosen entities.
+func (s *sampler) take(src *schema.Source, sp *view.Splitter, b *column.Batch) {
+	sp.Each(func(row int, hash uint64, key []byte) {
+		if mixed := s.mix(hash); mixed < s.bound.Load() {
+			s.keep(mixed, key, src, b, row)
 		}
-	}
-	workers := e.newWorkers(gens, &pass{gens: gens})
-	err = parallel(ctx, e.workers(), len(list), func(w, i int) error {
-		return e.Archive.Read(ctx, list[i].Piece, list[i].src, list[i].fields, func(b *column.Batch) error {
-			workers[w].collect(b, wanted)
-			return nil
-		})
-	}, func(done int) { e.progress("check", done, len(list)) })
-	if err != nil {
-		return fmt.Errorf("reading the events of sampled rows: %w", err)
-	}
-	for _, g := range gens {
-		if err := e.judge(ctx, g); err != nil {
-			return fmt.Errorf("checking %s: %w", g.Task, err)
-		}
-	}
-	return nil
+	})
 }
 
-// collect copies the rows of sampled entities out of a batch.
-func (w *worker) collect(b *column.Batch, wanted []map[uint64][]*sample) {
-	for i, g := range w.gens {
-		rank := g.Plan.SourceRank(b.Source.Name)
-		if rank < 0 {
-			continue
+func (s *sampler) keep(mixed uint64, key []byte, src *schema.Source, b *column.Batch, row int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.samples[string(key)]
+	if one == nil {
+		if mixed >= s.bound.Load() {
+			return // it has sunk meanwhile
 		}
-		from, to := g.clip(b)
-		if from == to {
-			continue
+		one = &sample{mixed: mixed, key: bytes.Clone(key), row: -1}
+		s.samples[string(key)] = one
+		if len(s.samples) > maxSamples {
+			s.sink()
 		}
-		w.splitters[i].Split(b, from, to)
-		w.splitters[i].Each(func(row int, hash uint64, key []byte) {
-			if s := find(wanted[i][hash], key); s != nil {
-				s.keep(&g.Plan.Spec().Sources[rank], b, row)
-			}
-		})
+	}
+	if one.events++; one.events > MaxSampleEvents {
+		one.batches = nil
+		return
+	}
+	one.keep(src, b, row)
+}
+
+// sink lowers the bound so that half of the samples are left.
+func (s *sampler) sink() {
+	all := make([]uint64, 0, len(s.samples))
+	for _, one := range s.samples {
+		all = append(all, one.mixed)
+	}
+	slices.Sort(all)
+	bound := all[Samples]
+	s.bound.Store(bound)
+	maps.DeleteFunc(s.samples, func(_ string, one *sample) bool { return one.mixed >= bound })
+}
+
+// place writes down where a row of the files lies, if it is one of the sample.
+func (s *sampler) place(hash uint64, key []byte, lane int, row int64) {
+	if s.mix(hash) >= s.bound.Load() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if one := s.samples[string(key)]; one != nil {
+		one.lane, one.row = lane, row
 	}
 }
 
 // keep copies a row into the sample's own batches, which are of the view's declaration of the source, as the oracle
 // wants. Columns that were not read, because the view does not use them, become null.
 func (s *sample) keep(src *schema.Source, b *column.Batch, row int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	at := slices.IndexFunc(s.batches, func(c *column.Batch) bool { return c.Source == src && c.Partition == b.Partition })
 	if at < 0 {
 		at = len(s.batches)
@@ -158,27 +149,29 @@ func copyValue(to *column.Column, b *column.Batch, field, row int) {
 	}
 }
 
-// judge computes the samples of a task and sets Sampled and, by the first row that differs, Mismatch.
+// judge computes the samples of a task a second time and sets Sampled and, by the first row that differs, Mismatch.
 func (e *Engine) judge(ctx context.Context, g *generation) error {
 	byLane := make([][]*sample, g.Lanes)
-	for _, s := range g.samples {
-		byLane[s.lane] = append(byLane[s.lane], s)
+	for _, key := range slices.Sorted(maps.Keys(g.sampler.samples)) {
+		if s := g.sampler.samples[key]; s.events <= MaxSampleEvents {
+			byLane[s.lane] = append(byLane[s.lane], s)
+			g.out.Sampled++
+		}
 	}
 	faults := make([]*Mismatch, g.Lanes)
-	oracles := make([]*oracle.Oracle, e.workers())
+	judges := make([]Judge, e.workers())
 	err := parallel(ctx, e.workers(), g.Lanes, func(w, lane int) (err error) {
-		if oracles[w] == nil {
-			if oracles[w], err = oracle.New(g.Plan); err != nil {
+		if judges[w] == nil {
+			if judges[w], err = e.judgeOf(g.Plan); err != nil {
 				return err
 			}
 		}
-		faults[lane], err = g.judgeLane(oracles[w], lane, byLane[lane])
+		faults[lane], err = g.judgeLane(judges[w], lane, byLane[lane])
 		return err
-	}, nil)
+	}, func(done int) { e.progress("check", done, g.Lanes) })
 	if err != nil {
-		return err
+		return fmt.Errorf("checking %s: %w", g.Task, err)
 	}
-	g.out.Sampled = int64(len(g.samples))
 	for _, f := range faults {
 		if f != nil && g.out.Mismatch == nil {
 			g.out.Mismatch = f
@@ -187,7 +180,7 @@ func (e *Engine) judge(ctx context.Context, g *generation) error {
 	return nil
 }
 
-func (g *generation) judgeLane(o *oracle.Oracle, lane int, samples []*sample) (fault *Mismatch, err error) {
+func (g *generation) judgeLane(o Judge, lane int, samples []*sample) (fault *Mismatch, err error) {
 	if len(samples) == 0 {
 		return nil, nil
 	}
@@ -197,6 +190,9 @@ func (g *generation) judgeLane(o *oracle.Oracle, lane int, samples []*sample) (f
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	for _, s := range samples {
+		if s.row < 0 {
+			return &Mismatch{Key: string(s.key), Reason: fmt.Sprintf("it has %d events in the blocks of the run and no row in the file", s.events)}, nil
+		}
 		if err := file.SeekRow(s.row); err != nil {
 			return nil, err
 		}
@@ -212,7 +208,7 @@ func (g *generation) judgeLane(o *oracle.Oracle, lane int, samples []*sample) (f
 }
 
 // judge compares a row of the file with what the oracle makes of the events.
-func (s *sample) judge(o *oracle.Oracle, row *runfile.Row) (*Mismatch, error) {
+func (s *sample) judge(o Judge, row *runfile.Row) (*Mismatch, error) {
 	fault := func(format string, args ...any) *Mismatch {
 		return &Mismatch{Key: string(s.key), Reason: fmt.Sprintf(format, args...)}
 	}
@@ -230,9 +226,6 @@ func (s *sample) judge(o *oracle.Oracle, row *runfile.Row) (*Mismatch, error) {
 		}
 	}
 	want, err := o.Body(events)
-	if errors.Is(err, oracle.ErrNoEvents) {
-		return fault("it has no events in the blocks of the run"), nil
-	}
 	if err != nil {
 		return nil, err
 	}

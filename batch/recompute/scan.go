@@ -173,6 +173,9 @@ func (w *worker) take(b *column.Batch) {
 		blocks := g.blocks.of(partitionOf(b))
 		w.scanned[i] += int64(to - from)
 		w.splitters[i].Split(b, from, to)
+		if w.first {
+			g.sampler.take(&g.Plan.Spec().Sources[g.Plan.SourceRank(b.Source.Name)], w.splitters[i], b)
+		}
 		for j := range g.shards {
 			// Each worker begins with another shard, so that they seldom wait for one another.
 			w.fold(g, w.splitters[i], (j+w.number*len(g.shards)/2+w.number)%len(g.shards), b, blocks)

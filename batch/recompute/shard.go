@@ -100,8 +100,8 @@ func (s *shard) superseded() (starts, blocks []int32) {
 }
 
 // write gives the shard's rows to the sink of its lane, in which row is the number of the first, and returns the number of
-// the row after its last. Samples among them learn their place.
-func (s *shard) write(g *generation, lane int, row int64, samples []*sample) (int64, error) {
+// the row after its last.
+func (s *shard) write(g *generation, lane int, row int64) (int64, error) {
 	starts, blocks := s.superseded()
 	head := tile.Header{Kind: g.Kind, Run: g.Run}.Append(nil)
 	var r runfile.Row
@@ -117,9 +117,7 @@ func (s *shard) write(g *generation, lane int, row int64, samples []*sample) (in
 		if err := g.sinks[lane].Append(&r); err != nil {
 			return row, err
 		}
-		if sampled := find(samples, r.Key); sampled != nil {
-			sampled.lane, sampled.row = lane, row
-		}
+		g.sampler.place(r.Hash, r.Key, lane, row)
 		row++
 	}
 	return row, nil

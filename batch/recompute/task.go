@@ -55,9 +55,21 @@ type Mismatch struct {
 // nothing of the run is kept.
 var ErrPanic = errors.New("worker panicked")
 
-// MinShards is the least number of shards of a view: small enough for a batch to leave many rows for each, large enough
-// for workers not to meet and for memory to be given up in small steps.
-const MinShards = 64
+// The number of shards of a view: as few as leave none with more than eventsPerShard events, if evenly spread, so that a
+// batch has many rows for each, and giving one up frees a small part of the memory.
+const (
+	minShards      = 16
+	eventsPerShard = 4 << 20
+)
+
+// shardsFor returns the number of shards for a number of events.
+func shardsFor(lanes int, events int64) int {
+	n := max(minShards, lanes)
+	for n < view.MaxShards && events/int64(n) > eventsPerShard {
+		n *= 2
+	}
+	return n
+}
 
 // generation is a task under way.
 type generation struct {
@@ -71,9 +83,10 @@ type generation struct {
 	writers []*runfile.Writer
 	out     *Outcome
 
-	mu      sync.Mutex // of what follows, and of out.Events
-	rows    []int64    // by lane: rows written
-	samples []*sample
+	sampler *sampler
+
+	mu   sync.Mutex // of what follows, and of out.Events
+	rows []int64    // by lane: rows written
 }
 
 // sink takes the rows of one lane in order of hash and key. A row's slices are valid during the call only.
@@ -83,12 +96,16 @@ type sink interface {
 
 func newGeneration(t *Task, origins position.Cut) *generation {
 	invariant.Check(lane.ValidLanes(t.Lanes), "a task of %d lanes", t.Lanes)
-	n := max(MinShards, t.Lanes)
-	g := &generation{Task: t, perLane: n / t.Lanes, out: &Outcome{}, rows: make([]int64, t.Lanes)}
+	g := &generation{Task: t, out: &Outcome{}, rows: make([]int64, t.Lanes), sampler: newSampler(t.Run), blocks: newBlockTable(t, origins)}
+	events := int64(0)
+	for _, r := range g.blocks.partitions {
+		events += r.Next - r.From
+	}
+	n := shardsFor(t.Lanes, events)
+	g.perLane = n / t.Lanes
 	for range n {
 		g.shards = append(g.shards, &shard{})
 	}
-	g.blocks = newBlockTable(t, origins)
 	return g
 }
 

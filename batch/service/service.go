@@ -28,6 +28,8 @@ type Service struct {
 	seen  map[string]publish.Status // by namespace, as of the last pass
 	told  map[string]int64          // by namespace: the last run that was told to be published
 	begun int64                     // lanes begun, as last told
+
+	failed error // why no more runs are made
 }
 
 // New returns the batch role of a job. It reads and writes nothing yet. Errors are of class ErrConfig or
@@ -92,7 +94,9 @@ func complete(all []publish.Status) bool {
 const careEvery = time.Second
 
 // Run looks for something to do at once and then by the schedule, and takes care of the lanes each second, until ctx ends
-// (then it returns nil, having finished what is under way within moments) or something fatal happens.
+// (then it returns nil, having finished what is under way within moments) or something fatal happens. A run that fails its
+// check ends the making of runs (Failure tells) and not the care of lanes: what was published goes on being served, and a
+// lane that is emptied is filled again. Run then returns that failure when ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.awaitOpen(ctx); err != nil {
 		return stopped(ctx, err)
@@ -103,15 +107,40 @@ func (s *Service) Run(ctx context.Context) error {
 	wg.Go(func() { cancel(guard(func() error { return s.care(ctx) })) })
 	wg.Go(func() {
 		cancel(guard(func() error {
-			tick := func(ctx context.Context) error { _, err := s.tick(ctx); return err }
-			if err := tick(ctx); err != nil {
-				return err
+			err := s.ticks(ctx)
+			if errors.Is(err, ErrCheck) {
+				s.fail(err)
+				<-ctx.Done()
+				return ctx.Err()
 			}
-			return s.cfg.Schedule.Run(ctx, tick)
+			return err
 		}))
 	})
 	wg.Wait()
-	return stopped(ctx, context.Cause(ctx))
+	return errors.Join(stopped(ctx, context.Cause(ctx)), s.Failure())
+}
+
+// ticks makes runs at once and then by the schedule.
+func (s *Service) ticks(ctx context.Context) error {
+	tick := func(ctx context.Context) error { _, err := s.tick(ctx); return err }
+	if err := tick(ctx); err != nil {
+		return err
+	}
+	return s.cfg.Schedule.Run(ctx, tick)
+}
+
+func (s *Service) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = err
+}
+
+// Failure returns why Run makes no more runs, an error of class ErrCheck; nil as long as it does. It may be called at any
+// time.
+func (s *Service) Failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
 }
 
 // stopped returns nil for the end of a context, which is how a role is told to stop.
