@@ -111,6 +111,6 @@ func (averaged) Append(dst []byte, w []uint64, _ int64) []byte {
 }
 
 func (averaged) Read(r *wire.Reader, w []uint64, _, _, _ int64) {
-	w[0] = r.Uvarint(maxCount)
+	w[0] = readCount(r)
 	putWide(w[1:], r.Wide())
 }

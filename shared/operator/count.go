@@ -63,4 +63,16 @@ func (counted) Free([]uint64)             {}
 
 func (counted) Append(dst []byte, w []uint64, _ int64) []byte { return wire.AppendUvarint(dst, w[0]) }
 
-func (counted) Read(r *wire.Reader, w []uint64, _, _, _ int64) { w[0] = r.Uvarint(maxCount) }
+func (counted) Read(r *wire.Reader, w []uint64, _, _, _ int64) { w[0] = readCount(r) }
+
+// readCount reads how many there are, which is not none.
+func readCount(r *wire.Reader) uint64 {
+	n, ok := r.Short()
+	if !ok {
+		n = r.Uvarint(maxCount)
+	}
+	if n == 0 {
+		r.Fail()
+	}
+	return n
+}

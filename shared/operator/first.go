@@ -134,6 +134,7 @@ func (e *earliest) Read(r *wire.Reader, w []uint64, start, hop, newest int64) {
 	}
 	t := uint64(start) + r.Uvarint(uint64(hop-1))
 	readPlace(r, w, t, newest)
+	w[orderWords] = 0
 	if tuple := r.Tuple(e.tuple, true); !r.Bad() {
 		w[orderWords] = e.blobs.Put(tuple)
 	}

@@ -96,4 +96,10 @@ func (summed) Free([]uint64)             {}
 
 func (summed) Append(dst []byte, w []uint64, _ int64) []byte { return wire.AppendWide(dst, wideAt(w)) }
 
-func (summed) Read(r *wire.Reader, w []uint64, _, _, _ int64) { putWide(w, r.Wide()) }
+func (summed) Read(r *wire.Reader, w []uint64, _, _, _ int64) {
+	v := r.Wide()
+	if v.IsZero() {
+		r.Fail()
+	}
+	putWide(w, v)
+}

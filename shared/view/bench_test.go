@@ -1,6 +1,7 @@
 package view_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -179,7 +180,26 @@ func ordinary(t testing.TB, p *view.Plan) [][]byte {
 	}
 }
 
-// BenchmarkMerger reads an ordinary row: all features, a few, and only the merge.
+// parseAll takes a tile apart and steps over every varint of its states: what any reading has to do at least.
+func parseAll(b *testing.B, enc []byte, body *tile.Body) (sum uint64) {
+	b.Helper()
+	_, rest, err := tile.ParseHeader(enc)
+	if err == nil {
+		err = body.ParseBody(rest)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, state := range body.States {
+		for len(state) > 0 {
+			v, n := binary.Uvarint(state)
+			sum, state = sum+v, state[max(n, 1):]
+		}
+	}
+	return sum
+}
+
+// BenchmarkMerger reads an ordinary row: a bare parse as yardstick, all features, a few, and only the merge.
 func BenchmarkMerger(b *testing.B) {
 	p := compile(b, benchSpec())
 	tiles := ordinary(b, p)
@@ -192,6 +212,14 @@ func BenchmarkMerger(b *testing.B) {
 		all[i] = i
 	}
 	few := []int{p.Feature("view_24h"), p.Feature("call_rate"), p.Feature("price_avg")}
+	b.Run("parse", func(b *testing.B) {
+		var body tile.Body
+		for b.Loop() {
+			for _, enc := range tiles {
+				parseAll(b, enc, &body)
+			}
+		}
+	})
 	for _, c := range []struct {
 		name string
 		want []int

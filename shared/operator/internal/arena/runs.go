@@ -92,16 +92,14 @@ func (a *Runs) Push(slot int32) []uint64 {
 	return w
 }
 
-// Extend adds n entries of zeros to slot, which must have room, and returns them; valid until an entry is pushed in any
-// slot.
+// Extend adds n entries to slot, which must have room, and returns them, for the caller to write every word; valid until
+// an entry is pushed in any slot.
 func (a *Runs) Extend(slot int32, n int) []uint64 {
 	r := &a.runs[slot]
 	from := (int(r.off) + int(r.n)) * a.stride
 	to := from + n*a.stride
 	r.n += uint32(n)
-	w := a.words[from:to:to]
-	clear(w)
-	return w
+	return a.words[from:to:to]
 }
 
 // Cut keeps the first n entries of slot.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/shared/operator/internal/arena"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
+	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/window"
 )
 
@@ -27,8 +28,9 @@ type Aggregate interface {
 	Free(w []uint64)
 	// Append appends the canonical form of w, the aggregate of a bucket that starts at start.
 	Append(dst []byte, w []uint64, start int64) []byte
-	// Read reads it into w, which is zero. hop is the bucket's length, 0 for that of all time; newest the entity's newest
-	// event time. It fails the reader on bytes that Append does not write.
+	// Read reads it into w, all of whose words it sets. hop is the bucket's length, 0 for that of all time; newest the
+	// entity's newest event time. It fails the reader on bytes that Append does not write, and on what is Empty; then w
+	// refers to nothing.
 	Read(r *wire.Reader, w []uint64, start, hop, newest int64)
 }
 
@@ -39,6 +41,7 @@ type Cells struct {
 	agg    Aggregate
 	ident  int // words of identity: 1, or 2 with keys
 	stride int
+	last   []uint64 // by tier: the number of its last bucket
 
 	// The bucket that the last row of the first tier fell into: [low, high), and its code. near is the age, in ms, up to
 	// which every event is in that tier.
@@ -66,6 +69,13 @@ func New(tiers window.Tiers, agg Aggregate, words int, keyed bool) *Cells {
 	}
 	c.stride = c.ident + words
 	c.Runs = arena.NewRuns(c.stride)
+	for _, t := range tiers {
+		last := uint64(0)
+		if t.Hop != 0 {
+			last = uint64(schema.MaxTime / t.Hop)
+		}
+		c.last = append(c.last, last)
+	}
 	if first := tiers[0]; first.Hop == 0 {
 		c.high, c.near = math.MaxInt64, math.MaxInt64
 	} else if first.Reach <= math.MaxInt64/first.Hop {

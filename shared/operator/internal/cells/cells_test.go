@@ -19,7 +19,11 @@ func (a total) Free([]uint64)           { *a.freed++ }
 
 func (total) Append(dst []byte, w []uint64, _ int64) []byte { return wire.AppendUvarint(dst, w[0]) }
 
-func (total) Read(r *wire.Reader, w []uint64, _, _, _ int64) { w[0] = r.Uvarint(1 << 40) }
+func (total) Read(r *wire.Reader, w []uint64, _, _, _ int64) {
+	if w[0] = r.Uvarint(1 << 40); w[0] == 0 {
+		r.Fail()
+	}
+}
 
 func tiers(t *testing.T, ws ...window.Window) window.Tiers {
 	t.Helper()

@@ -5,7 +5,6 @@ import (
 	"math/bits"
 
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
-	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/window"
 )
 
@@ -93,52 +92,44 @@ func (c *Cells) MergeGroup(slot int32, key uint64, newest int64) {
 // mergeTier reads the cells of one tier into entries behind those that slot has. They are neither searched nor settled:
 // most slots that are merged into are read once and forgotten, and reading adds up what lies in the run.
 func (c *Cells) mergeTier(r *wire.Reader, slot int32, key uint64, tier int, newest int64) {
-	hop, n, maxBucket := c.tiers[tier].Hop, 1, uint64(0)
+	hop, n, last := c.tiers[tier].Hop, 1, c.last[tier]
 	if hop != 0 {
 		// A cell takes two bytes at least: what claims more cells than that is not believed.
-		n, maxBucket = int(r.Uvarint(uint64(r.Len()/2))), uint64(schema.MaxTime/hop)
-		if n == 0 {
+		if n = int(r.Uvarint(uint64(r.Len() / 2))); n == 0 {
 			r.Fail()
 			return
 		}
 	}
-	c.mergeRoom(slot, n, newest)
-	had := c.Len(slot)
-	entries := c.Extend(slot, n)
+	if c.Room(slot) < n {
+		c.mergeRoom(slot, n, newest)
+	}
+	had, entries := c.Len(slot), c.Extend(slot, n)
 	first, bucket := uint64(0), uint64(0)
 	for at := 0; at < len(entries); at += c.stride {
-		w := entries[at : at+c.stride : at+c.stride]
 		if hop != 0 {
-			bucket = nextBucket(r, bucket, maxBucket, at == 0)
+			step, ok := r.Short()
+			if !ok {
+				step = r.Uvarint(last)
+			}
+			bucket += step
 		}
 		if at == 0 {
 			first = bucket
 		}
+		w := entries[at : at+c.stride : at+c.stride]
 		w[0] = uint64(tier)<<bucketBits | bucket
 		if c.ident > 1 {
 			w[1] = key
 		}
-		w = w[c.ident:]
-		c.agg.Read(r, w, int64(bucket)*hop, hop, newest)
-		if r.Bad() || c.agg.Empty(w) {
+		c.agg.Read(r, w[c.ident:], int64(bucket)*hop, hop, newest)
+		if r.Bad() || bucket > last {
 			r.Fail()
 			c.Cut(slot, had+at/c.stride) // what was not read refers to nothing
 			return
 		}
+		bucket++
 	}
-	c.span.add(tier, int64(first), int64(bucket))
-}
-
-// nextBucket reads the number of a bucket; after the first it is the difference to the one before, less 1.
-func nextBucket(r *wire.Reader, before, limit uint64, first bool) uint64 {
-	if !first {
-		before++
-	}
-	if before > limit {
-		r.Fail()
-		return before
-	}
-	return before + r.Uvarint(limit-before)
+	c.span.add(tier, int64(first), int64(bucket-1))
 }
 
 // mergeSettleEntries is the length from which on a run that is merged into is settled when its room is used up, as a

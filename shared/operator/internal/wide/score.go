@@ -55,7 +55,7 @@ func (s Score) Cmp(t Score) int {
 // Float returns the float64 nearest to s × 2^-ScoreBits, ties to even.
 func (s Score) Float() float64 {
 	if s.hi == 0 && s.mid == 0 {
-		return math.Ldexp(float64(s.lo), -ScoreBits)
+		return float64(s.lo) / (1 << ScoreBits) // a power of two: exact
 	}
 	b := Int{Hi: s.hi, Lo: s.mid}.Big()
 	b.Lsh(b, 64).Add(b, new(big.Int).SetUint64(s.lo))

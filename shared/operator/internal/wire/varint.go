@@ -54,7 +54,18 @@ func (r *Reader) Fail() { r.b, r.at, r.bad = nil, 0, true }
 // rest returns what is left.
 func (r *Reader) rest() []byte { return r.b[r.at:] }
 
-// Uvarint reads an unsigned integer of at most limit. Most are of one byte.
+// Short reads an unsigned integer if one of a single byte is next, and tells whether it did: it is small enough to be
+// compiled into loops, for which most numbers are so short.
+func (r *Reader) Short() (v uint64, ok bool) {
+	if r.at >= len(r.b) || r.b[r.at] >= 0x80 {
+		return 0, false
+	}
+	v = uint64(r.b[r.at])
+	r.at++
+	return v, true
+}
+
+// Uvarint reads an unsigned integer of at most limit.
 func (r *Reader) Uvarint(limit uint64) uint64 {
 	if r.at < len(r.b) {
 		if v := uint64(r.b[r.at]); v < 0x80 && v <= limit {
@@ -62,10 +73,6 @@ func (r *Reader) Uvarint(limit uint64) uint64 {
 			return v
 		}
 	}
-	return r.longUvarint(limit)
-}
-
-func (r *Reader) longUvarint(limit uint64) uint64 {
 	v, n := binary.Uvarint(r.b[r.at:])
 	if n <= 0 || v > limit || (n > 1 && r.b[r.at+n-1] == 0) {
 		r.Fail()
@@ -86,16 +93,9 @@ const maxWideBytes = 19
 
 // Wide reads a signed 128-bit integer. One that fits into 64 bits, as nearly all do, is read as such.
 func (r *Reader) Wide() wide.Int {
-	if r.at < len(r.b) {
-		if z := uint64(r.b[r.at]); z < 0x80 {
-			r.at++
-			return wide.Of(int64(z>>1) ^ -int64(z&1))
-		}
+	if z, ok := r.Short(); ok {
+		return wide.Of(int64(z>>1) ^ -int64(z&1))
 	}
-	return r.longWide()
-}
-
-func (r *Reader) longWide() wide.Int {
 	if z, n := binary.Uvarint(r.b[r.at:]); n > 1 && r.b[r.at+n-1] != 0 {
 		r.at += n
 		return wide.Of(int64(z>>1) ^ -int64(z&1))
