@@ -27,7 +27,7 @@ const (
 	maxSamples = 2 * Samples
 	// MaxSampleEvents is the largest number of events of an entity that is sampled: the oracle takes microseconds an
 	// event and state. The full check has no such bound.
-	MaxSampleEvents = 512
+	MaxSampleEvents = 256
 )
 
 // sample is a row that is computed a second time.
@@ -64,15 +64,15 @@ func (s *sampler) mix(hash uint64) uint64 {
 }
 
 // take keeps the rows at hand in a splitter that are of chosen entities.
-func (s *sampler) take(src *schema.Source, sp *view.Splitter, b *column.Batch) {
+func (s *sampler) take(c *copying, sp *view.Splitter, b *column.Batch) {
 	sp.Each(func(row int, hash uint64, key []byte) {
 		if mixed := s.mix(hash); mixed < s.bound.Load() {
-			s.keep(mixed, key, src, b, row)
+			s.keep(mixed, key, c, b, row)
 		}
 	})
 }
 
-func (s *sampler) keep(mixed uint64, key []byte, src *schema.Source, b *column.Batch, row int) {
+func (s *sampler) keep(mixed uint64, key []byte, c *copying, b *column.Batch, row int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.samples[string(key)]
@@ -90,7 +90,7 @@ func (s *sampler) keep(mixed uint64, key []byte, src *schema.Source, b *column.B
 		one.batches = nil
 		return
 	}
-	one.keep(src, b, row)
+	one.keep(c, b, row)
 }
 
 // sink lowers the bound so that half of the samples are left.
@@ -117,13 +117,32 @@ func (s *sampler) place(hash uint64, key []byte, lane int, row int64) {
 	}
 }
 
-// keep copies a row into the sample's own batches, which are of the view's declaration of the source, as the oracle
-// wants. Columns that were not read, because the view does not use them, become null.
-func (s *sample) keep(src *schema.Source, b *column.Batch, row int) {
-	at := slices.IndexFunc(s.batches, func(c *column.Batch) bool { return c.Source == src && c.Partition == b.Partition })
+// copying says how rows of a batch become rows of the view's own declaration of the source, which is what the oracle
+// wants: for each of its fields that was read, where it is in the batch.
+type copying struct {
+	src  *schema.Source
+	from []int // by field of src; -1 for one that was not read
+}
+
+// copyingTo prepares to copy rows from batches that are read as w says.
+func (g *generation) copyingTo(source string, w *work) copying {
+	c := copying{src: &g.Plan.Spec().Sources[g.Plan.SourceRank(source)]}
+	for i := range c.src.Fields {
+		at := w.src.Index(c.src.Fields[i].Name)
+		if !slices.Contains(w.fields, at) {
+			at = -1
+		}
+		c.from = append(c.from, at)
+	}
+	return c
+}
+
+// keep copies a row into the sample's own batches. The columns of fields that were not read stay empty until fill.
+func (s *sample) keep(c *copying, b *column.Batch, row int) {
+	at := slices.IndexFunc(s.batches, func(own *column.Batch) bool { return own.Source == c.src && own.Partition == b.Partition })
 	if at < 0 {
 		at = len(s.batches)
-		s.batches = append(s.batches, column.NewBatch(src, b.Partition, false))
+		s.batches = append(s.batches, column.NewBatch(c.src, b.Partition, false))
 	}
 	to := s.batches[at]
 	to.N++
@@ -132,20 +151,32 @@ func (s *sample) keep(src *schema.Source, b *column.Batch, row int) {
 	to.Append = append(to.Append, b.Append[row])
 	to.AppendType = append(to.AppendType, b.AppendType[row])
 	to.Reject = append(to.Reject, b.Reject[row])
-	for i := range src.Fields {
-		copyValue(&to.Cols[i], b, b.Source.Index(src.Fields[i].Name), row)
+	for i, from := range c.from {
+		if from >= 0 {
+			copyValue(&to.Cols[i], &b.Cols[from], row)
+		}
 	}
 }
 
-func copyValue(to *column.Column, b *column.Batch, field, row int) {
-	if field < 0 || b.Cols[field].N <= row || !b.Cols[field].Present(row) {
+func copyValue(to, from *column.Column, row int) {
+	switch {
+	case !from.Present(row):
 		to.AppendNull()
-		return
-	}
-	if from := &b.Cols[field]; to.Type.IsBytes() {
+	case to.Type.IsBytes():
 		to.AppendBytes(from.BytesAt(row))
-	} else {
+	default:
 		to.AppendInt(from.Ints[row])
+	}
+}
+
+// fill makes the columns that were not read, because the view does not use them, columns of nulls.
+func (s *sample) fill() {
+	for _, b := range s.batches {
+		for i := range b.Cols {
+			for c := &b.Cols[i]; c.N < b.N; {
+				c.AppendNull()
+			}
+		}
 	}
 }
 
@@ -219,6 +250,7 @@ func (s *sample) judge(o Judge, row *runfile.Row) (*Mismatch, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.fill()
 	var events []oracle.Event
 	for _, b := range s.batches {
 		for i := range b.N {

@@ -18,6 +18,7 @@ type work struct {
 	Piece
 	src    *schema.Source
 	fields []int
+	copies []copying // by task; zero for one that does not read the source
 }
 
 // plan lists the pieces that hold rows of any task, each once.
@@ -44,6 +45,12 @@ func (e *Engine) plan(ctx context.Context, gens []*generation) ([]work, error) {
 			var err error
 			if w, err = reading(gens, p.Source); err != nil {
 				return nil, err
+			}
+			w.copies = make([]copying, len(gens))
+			for i, g := range gens {
+				if g.Plan.SourceRank(p.Source) >= 0 {
+					w.copies[i] = g.copyingTo(p.Source, &w)
+				}
 			}
 			readings[p.Source] = w
 		}
@@ -142,7 +149,7 @@ func (e *Engine) scan(ctx context.Context, gens []*generation, first bool) error
 	workers := e.newWorkers(gens, &pass{gens: gens, budget: e.memory(), first: first})
 	err = parallel(ctx, e.workers(), len(list), func(w, i int) error {
 		return e.Archive.Read(ctx, list[i].Piece, list[i].src, list[i].fields, func(b *column.Batch) error {
-			workers[w].take(b)
+			workers[w].take(&list[i], b)
 			return nil
 		})
 	}, func(done int) { e.progress("scan", done, len(list)) })
@@ -164,17 +171,17 @@ func (e *Engine) scan(ctx context.Context, gens []*generation, first bool) error
 }
 
 // take folds a batch for every task that it has rows of.
-func (w *worker) take(b *column.Batch) {
+func (w *worker) take(from *work, b *column.Batch) {
 	for i, g := range w.gens {
-		from, to := g.clip(b)
-		if from == to {
+		first, next := g.clip(b)
+		if first == next {
 			continue
 		}
 		blocks := g.blocks.of(partitionOf(b))
-		w.scanned[i] += int64(to - from)
-		w.splitters[i].Split(b, from, to)
+		w.scanned[i] += int64(next - first)
+		w.splitters[i].Split(b, first, next)
 		if w.first {
-			g.sampler.take(&g.Plan.Spec().Sources[g.Plan.SourceRank(b.Source.Name)], w.splitters[i], b)
+			g.sampler.take(&from.copies[i], w.splitters[i], b)
 		}
 		for j := range g.shards {
 			// Each worker begins with another shard, so that they seldom wait for one another.
