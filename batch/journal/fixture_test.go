@@ -1,0 +1,59 @@
+package journal_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/tidemark-io/tidemark/batch/journal"
+	"github.com/tidemark-io/tidemark/shared/manifest"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the frozen fixtures anew")
+
+// TestFrozen shows that journals are written and read as they were when codec 1 was frozen, byte for byte.
+func TestFrozen(t *testing.T) {
+	l := journal.Layout{State: t.TempDir(), Job: "shop", View: "user"}
+	g, err := journal.CreateGeneration(l.GenerationJournal("aaaaaaaaaa"), genesis("aaaaaaaaaa"))
+	must(t, err)
+	v, err := journal.OpenView(l.ViewJournal())
+	must(t, err)
+	must(t, v.Create("aaaaaaaaaa", "rev"))
+	must(t, v.Turn("aaaaaaaaaa", manifest.Served))
+	must(t, v.Spell("aaaaaaaaaa", &g.Spec))
+	_, err = g.Register(journal.Full, cut(8))
+	must(t, err)
+	must(t, g.Fail(journal.Failed{Run: 1, Entity: "user:<1>", Reason: "why"}))
+	must(t, g.Check(checked(1)))
+	_, err = g.Register(journal.Delta, cut(24))
+	must(t, err)
+
+	frozen := filepath.Join("testdata", "state")
+	if *rewrite {
+		must(t, os.RemoveAll(frozen))
+		must(t, os.CopyFS(frozen, os.DirFS(l.State)))
+	}
+	files := 0
+	must(t, filepath.WalkDir(frozen, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		files++
+		name, err := filepath.Rel(frozen, path)
+		must(t, err)
+		want, err := os.ReadFile(path)
+		must(t, err)
+		got, err := os.ReadFile(filepath.Join(l.State, name))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %v\n%s\nwant\n%s", name, err, got, want)
+		}
+		return nil
+	}))
+	back, err := journal.OpenGeneration(journal.Layout{State: frozen, Job: "shop", View: "user"}.GenerationJournal("aaaaaaaaaa"))
+	must(t, err)
+	if files != 8 || back.LastChecked() != 1 || back.Pending() == nil {
+		t.Fatalf("%d files, %+v", files, back)
+	}
+}
