@@ -51,7 +51,7 @@ func newBatchLayer(n *node) (*batchLayer, error) {
 		return nil, err
 	}
 	if cfg.Schedule, err = schedule.Parse(n.cron); err != nil {
-		return nil, fmt.Errorf("%w: --cron: %w", errUsage, err)
+		return nil, usagef("--cron: %w", err)
 	}
 	s, err := batch.New(cfg)
 	if err != nil {
@@ -63,14 +63,14 @@ func newBatchLayer(n *node) (*batchLayer, error) {
 // run works until ctx ends. A run that failed its check stops batch and nothing else: what is published goes on being
 // fed and served, and readyz says why.
 func (b *batchLayer) run(ctx context.Context) error {
-	err := b.service.Run(ctx)
+	err := guard(func() error { return b.service.Run(ctx) })
 	if errors.Is(err, batch.ErrCheck) {
 		b.mu.Lock()
 		b.failed = err
 		b.mu.Unlock()
 		return nil
 	}
-	return err
+	return batchError(err)
 }
 
 // failure returns why batch has stopped, nil if it has not.
@@ -88,8 +88,11 @@ func (b *batchLayer) summary() string {
 	var words []string
 	views := map[string][]string{}
 	for _, v := range b.service.Status() {
-		text := fmt.Sprintf("run %d, cut at %d records", v.Run, recordsBelow(v.Cut))
-		if !v.Lanes.Complete() {
+		text := "no run yet"
+		if v.Run > 0 {
+			text = fmt.Sprintf("run %d, cut at %d records", v.Run, recordsBelow(v.Cut))
+		}
+		if v.Run > 0 && !v.Lanes.Complete() {
 			text += fmt.Sprintf(", in %d of %d lanes", v.Lanes.Done, v.Lanes.Lanes)
 		}
 		if views[text] == nil {
@@ -107,6 +110,22 @@ func (b *batchLayer) summary() string {
 		words[i] = strings.Join(views[text], ", ") + ": " + text
 	}
 	return strings.Join(words, "; ")
+}
+
+// published returns the highest run that every lane of every view has taken in, and whether that is all there is: no run
+// is pending, none is still to be brought to a lane.
+func (b *batchLayer) published() (run int64, settled bool) {
+	all := b.service.Status()
+	settled = len(all) > 0
+	for i := range all {
+		v := &all[i]
+		in := max(v.Lanes.Run-1, 0)
+		if i == 0 || in < run {
+			run = in
+		}
+		settled = settled && v.Pending == 0 && in == v.Run
+	}
+	return run, settled || b.failure() != nil
 }
 
 // recordsBelow returns how many offsets lie below a cut.
@@ -128,13 +147,14 @@ func newBatch() *cobra.Command {
 		Long: `batch --once makes a run of every view that has new complete blocks in the archive, checks it, and publishes it until every
 lane has it; with nothing new it says so and exits 0. batch --check recomputes all states at the last cut from the whole
 archive and compares them with what the run files make together; it exits 1 if a row is wrong.`,
-		Args: oneJob,
+		ValidArgsFunction: completeJob,
+		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := fromEnvironment(cmd, &o); err != nil {
 				return err
 			}
 			if once == check {
-				return fmt.Errorf("%w: say --once or --check", errUsage)
+				return usagef("say --once or --check")
 			}
 			j, err := loadJob(args[0])
 			if err != nil {
@@ -143,18 +163,16 @@ archive and compares them with what the run files make together; it exits 1 if a
 			if err := setBlock(j, block); err != nil {
 				return err
 			}
-			logger := newLogger(cmd.ErrOrStderr())
-			s, err := openStore(cmd.Context(), &o, logger, false)
+			s, err := openStore(cmd.Context(), &o, newToolLogger(cmd.ErrOrStderr()), changeStore)
 			if err != nil {
 				return err
 			}
 			defer s.Close()
-			cfg, err := batchConfig(j, &o, s, logger)
+			cfg, err := batchConfig(j, &o, s, slog.New(slog.DiscardHandler)) // Events tell what happens
 			if err != nil {
 				return err
 			}
 			cfg.Events = batchProgress(cmd.ErrOrStderr())
-			cfg.Logger = slog.New(slog.DiscardHandler)
 			service, err := batch.New(cfg)
 			if err != nil {
 				return err
@@ -223,9 +241,11 @@ func batchOnce(ctx context.Context, s *batch.Service, w io.Writer) error {
 func batchError(err error) error {
 	switch {
 	case errors.Is(err, batch.ErrCheck):
-		return fmt.Errorf("%w: %w", errWrong, err)
+		return &classed{errWrong, err}
+	case errors.Is(err, batch.ErrRevision):
+		return usagef("%w\nif blocks differ, give the --block again that the first generation was made with", err)
 	case errors.Is(err, lane.ErrUnavailable):
-		return fmt.Errorf("%w: %w", errUnreachable, err)
+		return &classed{errUnreachable, err}
 	}
 	return err
 }
@@ -249,7 +269,7 @@ func batchCheck(ctx context.Context, s *batch.Service, w io.Writer) error {
 		}
 	}
 	if n := report.Wrong(); n > 0 {
-		return fmt.Errorf("%w: %d rows of the run files are not what the archive makes", errWrong, n)
+		return &classed{errWrong, fmt.Errorf("%d rows of the run files are not what the archive makes", n)}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/serving/store"
 	"github.com/tidemark-io/tidemark/shared/job"
+	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
 	"github.com/tidemark-io/tidemark/shared/view"
 	"github.com/tidemark-io/tidemark/speed/service"
@@ -70,6 +71,23 @@ func (c *catalog) generations(ctx context.Context) ([]service.Generation, error)
 				return nil, err
 			}
 			out = append(out, service.Generation{Namespace: m.Namespace(g), Plan: plan, Lanes: g.Lanes, Block: g.Blocks, Origin: g.Origin})
+		}
+	}
+	return out, nil
+}
+
+// lanes returns the lanes of all generations that are fed.
+func (c *catalog) lanes(ctx context.Context) ([]lane.ID, error) {
+	ms, err := c.manifests(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []lane.ID
+	for _, m := range ms {
+		for i := range m.Generations {
+			if g := &m.Generations[i]; g.State != manifest.Dropped {
+				out = append(out, m.LaneIDs(g)...)
+			}
 		}
 	}
 	return out, nil

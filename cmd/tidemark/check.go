@@ -6,20 +6,21 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tidemark-io/tidemark/shared/job"
 	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/view"
 )
 
 func newCheck() *cobra.Command {
 	return &cobra.Command{
-		Use:   "check JOB",
-		Short: "Check a job's files: every fault at once, with file, line and cure",
-		Args:  oneJob,
+		Use:               "check JOB",
+		Short:             "Check a job's files: every fault at once, with file, line and cure",
+		ValidArgsFunction: completeJob,
+		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			j, err := loadJob(args[0])
 			if err != nil {
@@ -29,10 +30,19 @@ func newCheck() *cobra.Command {
 			for _, p := range j.Plans {
 				features += len(p.Features())
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "job %s is fine: %d sources, %d views, %d features\n", j.Name, len(j.Sources), len(j.Views), features)
+			fmt.Fprintf(cmd.OutOrStdout(), "job %s is fine: %s, %s, %s\n", j.Name,
+				counted(len(j.Sources), "source"), counted(len(j.Views), "view"), counted(features, "feature"))
 			return nil
 		},
 	}
+}
+
+// counted says how many there are of something.
+func counted(n int, of string) string {
+	if n != 1 {
+		of += "s"
+	}
+	return fmt.Sprintf("%d %s", n, of)
 }
 
 func newPlan() *cobra.Command {
@@ -40,7 +50,10 @@ func newPlan() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan JOB",
 		Short: "Show what features become: shared states, the columns they read, the tasks that keep them",
-		Args:  oneJob,
+		Long: `plan shows, for each view, the states that its features share, the fields and computed columns that these read, and the tasks
+that keep them: for each partition of a source one archiver and one fold, for each lane one merge and one publication.`,
+		ValidArgsFunction: completeJob,
+		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := fromEnvironment(cmd, &o); err != nil {
 				return err
@@ -51,6 +64,9 @@ func newPlan() *cobra.Command {
 			}
 			if o.json() {
 				return planJSON(cmd.OutOrStdout(), j)
+			}
+			for i := range j.Sources {
+				printSource(cmd.OutOrStdout(), &j.Sources[i])
 			}
 			for i := range j.Plans {
 				if err := printPlan(cmd.OutOrStdout(), j.Plans[i]); err != nil {
@@ -84,7 +100,7 @@ func statesOf(p *view.Plan) []plannedState {
 				ps.Hops = append(ps.Hops, "all")
 				continue
 			}
-			ps.Hops = append(ps.Hops, fmt.Sprintf("%v by %v", time.Duration(w.Length)*time.Millisecond, time.Duration(w.Hop)*time.Millisecond))
+			ps.Hops = append(ps.Hops, durationText(w.Length)+" by "+durationText(w.Hop))
 		}
 		for _, f := range s.Features {
 			ps.Features = append(ps.Features, p.Features()[f].Spec.Name)
@@ -95,26 +111,57 @@ func statesOf(p *view.Plan) []plannedState {
 }
 
 func planJSON(w io.Writer, j *job.Job) error {
+	type sourcePlan struct {
+		Source      string `json:"source"`
+		Topic       string `json:"topic"`
+		EventTime   string `json:"event_time"`
+		ToleranceMS int64  `json:"tolerance_ms"`
+		Block       int64  `json:"block"`
+	}
 	type viewPlan struct {
 		View     string         `json:"view"`
 		Revision string         `json:"revision"`
+		Lanes    int            `json:"lanes"`
 		Features int            `json:"features"`
 		States   []plannedState `json:"states"`
 	}
-	var out []viewPlan
-	for _, p := range j.Plans {
-		out = append(out, viewPlan{View: p.Spec().Name, Revision: p.Revision(), Features: len(p.Features()), States: statesOf(p)})
+	out := struct {
+		Job     string       `json:"job"`
+		Sources []sourcePlan `json:"sources"`
+		Views   []viewPlan   `json:"views"`
+	}{Job: j.Name, Sources: []sourcePlan{}, Views: []viewPlan{}}
+	for i := range j.Sources {
+		s := &j.Sources[i]
+		out.Sources = append(out.Sources, sourcePlan{Source: s.Name, Topic: s.Topic, EventTime: s.EventTime, ToleranceMS: s.ToleranceMS, Block: s.Block})
 	}
-	return json.NewEncoder(w).Encode(map[string]any{"job": j.Name, "views": out})
+	for _, p := range j.Plans {
+		out.Views = append(out.Views, viewPlan{
+			View: p.Spec().Name, Revision: p.Revision(), Lanes: laneCount(p.Spec()), Features: len(p.Features()), States: statesOf(p),
+		})
+	}
+	return json.NewEncoder(w).Encode(out)
+}
+
+// printSource says what decides a source's times, and what its partitions cost.
+func printSource(w io.Writer, s *schema.Source) {
+	fmt.Fprintf(w, "source %s: topic %s, blocks of %d\n", s.Name, s.Topic, s.Block)
+	bound := "the broker's append time"
+	if s.ToleranceMS > 0 {
+		bound += " + " + durationText(s.ToleranceMS)
+	}
+	fmt.Fprintf(w, "  event time = min(%s, %s). The topic should have message.timestamp.type=LogAppendTime: with CreateTime\n", s.EventTime, bound)
+	fmt.Fprintln(w, "  the producers stamp records themselves, and the bound means nothing (up warns of it)")
+	fmt.Fprintln(w, "  each partition is one task of the archive, and of the speed layer one fetch and decode, and a fold for each view")
 }
 
 func printPlan(w io.Writer, p *view.Plan) error {
 	spec := p.Spec()
-	fmt.Fprintf(w, "view %s (revision %.12s): %d features from %d states\n", spec.Name, p.Revision(), len(p.Features()), len(p.States()))
+	fmt.Fprintf(w, "view %s (revision %.12s): %s from %s\n", spec.Name, p.Revision(), counted(len(p.Features()), "feature"), counted(len(p.States()), "state"))
+	names := make([]string, 0, len(spec.Sources))
 	for i := range spec.Sources {
-		s := &spec.Sources[i]
-		fmt.Fprintf(w, "  source %s (topic %s, blocks of %d): one task a partition and role: archive, fold; %d lanes take the tiles\n", s.Name, s.Topic, s.Block, laneCount(spec))
+		names = append(names, spec.Sources[i].Name)
 	}
+	fmt.Fprintf(w, "  reads %s; %d lanes take the tiles: of batch, each is one task of merging and publishing\n", strings.Join(names, ", "), laneCount(spec))
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "  STATE\tINPUTS\tWHERE\tWINDOWS\tFEATURES")
 	for _, s := range statesOf(p) {
@@ -129,6 +176,19 @@ func printPlan(w io.Writer, p *view.Plan) error {
 		}
 	}
 	return nil
+}
+
+// durationText prints ms as jobs write them: 30d, 6h, 5m.
+func durationText(ms int64) string {
+	for _, u := range []struct {
+		ms   int64
+		name string
+	}{{24 * 3600_000, "d"}, {3600_000, "h"}, {60_000, "m"}, {1000, "s"}} {
+		if ms%u.ms == 0 {
+			return fmt.Sprintf("%d%s", ms/u.ms, u.name)
+		}
+	}
+	return fmt.Sprintf("%dms", ms)
 }
 
 // laneCount returns how many lanes a new generation of the view gets.

@@ -6,17 +6,22 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/tidemark-io/tidemark/batch/schedule"
+	batch "github.com/tidemark-io/tidemark/batch/service"
 	"github.com/tidemark-io/tidemark/jobs"
 	"github.com/tidemark-io/tidemark/serving/verify"
 	"github.com/tidemark-io/tidemark/shared/devbroker"
 	"github.com/tidemark-io/tidemark/shared/job"
 	"github.com/tidemark-io/tidemark/shared/kafkalog"
+	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/speed/service"
 )
 
@@ -24,11 +29,11 @@ import (
 const (
 	demoBlock      = 2048
 	demoCron       = "@every 15s"
-	demoRate       = 2000
+	demoRate       = 2000             // records a second
 	demoLine       = 5 * time.Second  // between two lines
 	demoRestart    = 20 * time.Second // between two ends of its own speed layer
 	demoSample     = 200              // entities of each view verified for a line
-	demoSettle     = 60 * time.Second // how long the end may wait for the marks to reach the log's end
+	demoSettle     = 60 * time.Second // how long nothing may move at the end before it is given up
 	demoFaults     = 5                // wrong entities described for a line
 	demoVerifyPart = 10               // verifying takes at most this part of the time
 )
@@ -41,6 +46,20 @@ type demoFlags struct {
 	seed   uint64
 	block  int64
 	cron   string
+	file   *lines // of from
+}
+
+func (d *demoFlags) validate(j *job.Job) error {
+	if d.from == "" && jobs.Generators[j.Name] == nil {
+		return usagef("job %s has no generator; give the demo a file with --from", j.Name)
+	}
+	if d.length < 0 {
+		return usagef("--for %v: want a time above 0, or 0 for no end", d.length)
+	}
+	if _, err := schedule.Parse(d.cron); err != nil {
+		return usagef("--cron: %w", err)
+	}
+	return validTraffic(d.rate, defaultParts)
 }
 
 func newDemo() *cobra.Command {
@@ -52,8 +71,12 @@ func newDemo() *cobra.Command {
 		Long: `demo starts a development broker, creates the job's topics, and runs every role: archive, batch on cron, speed, serving. It
 generates the job's traffic (or appends a file with --from), drops and restarts its own speed layer now and then, half of the
 times without draining, and prints a line every few seconds. At the end (--for, the end of the file, or Ctrl-C) it stops the
-traffic, lets the log be taken in, verifies every entity and exits 1 if one is wrong.`,
-		Args: func(cmd *cobra.Command, args []string) error { return wantArgs(cmd, args, 0, 1) },
+traffic, lets the log be taken in, verifies every entity and exits 1 if one is wrong. A second Ctrl-C ends it at once.
+
+A line says: events appended a second; freshness, from the broker's append of an event to its being readable; the last run
+and its cut; tiles per row; how many entities were compared with a plain fold of the log so far, and how many were wrong.`,
+		ValidArgsFunction: completeJob,
+		Args:              func(cmd *cobra.Command, args []string) error { return wantArgs(cmd, args, 0, 1) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := fromEnvironment(cmd, &o); err != nil {
 				return err
@@ -69,8 +92,14 @@ traffic, lets the log be taken in, verifies every entity and exits 1 if one is w
 			if err := setBlock(j, d.block); err != nil {
 				return err
 			}
-			if d.from == "" && jobs.Generators[j.Name] == nil {
-				return fmt.Errorf("%w: job %s has no generator; give the demo a file with --from", errUsage, j.Name)
+			if err := d.validate(j); err != nil {
+				return err
+			}
+			if d.from != "" {
+				if d.file, err = openLines(j, &j.Sources[0], d.from, cmd.InOrStdin()); err != nil {
+					return err
+				}
+				defer d.file.Close()
 			}
 			return runDemo(cmd, j, &o, &d)
 		},
@@ -86,7 +115,7 @@ traffic, lets the log be taken in, verifies every entity and exits 1 if one is w
 	f.StringVar(&o.store, "store", "", "`URL` of a store to use instead of an embedded one: redis://…")
 	o.httpFlag(f)
 	o.memoryFlag(f)
-	o.wait = demoSettle
+	o.waitFlag(f)
 	return cmd
 }
 
@@ -98,8 +127,12 @@ type demo struct {
 	crash bool // the next end of the speed layer is one
 
 	verified, wrong int
+	tiles           string         // per row, as last seen
 	before          service.Counts // freshness at the last line
 	sentBefore      int64
+	linedAt         time.Time // the last line
+	invited         bool
+	restarts        int
 	producer        *pacedProducer
 	verifyAt        time.Time
 }
@@ -132,6 +165,9 @@ func runDemo(cmd *cobra.Command, j *job.Job, o *options, flags *demoFlags) error
 	n.cron = flags.cron
 	d := &demo{node: n, flags: flags, out: cmd.OutOrStdout(), crash: true}
 	err = d.run(cmd.Context(), ctx)
+	if errors.Is(err, batch.ErrForeign) {
+		err = fmt.Errorf("%w\nan earlier demo has left its profiles there: empty that database, or give another one", err)
+	}
 	serr := d.endSpeed(false)
 	cancel()
 	d.beside.Wait()
@@ -162,11 +198,10 @@ func (d *demo) run(user, ctx context.Context) error {
 	if err := d.start(ctx); err != nil {
 		return err
 	}
-	if err := d.awaitReady(user); err != nil {
+	if err := d.awaitReady(user); err != nil || user.Err() != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "%s\n", d.describe("demo"))
-	d.invite()
+	fmt.Fprintf(d.out, "%s\njob %s, store %s\n", d.describe("demo"), d.job.Name, withoutPassword(d.o.store))
 	produced := make(chan error, 1)
 	traffic, stop := context.WithCancel(user)
 	defer stop()
@@ -179,17 +214,44 @@ func (d *demo) run(user, ctx context.Context) error {
 	if d.producer, err = d.newProducer(src.Topic); err != nil {
 		return err
 	}
-	go func() { produced <- d.produce(traffic) }()
+	d.linedAt = time.Now()
+	go func() { produced <- guard(func() error { return d.produce(traffic) }) }()
 	if err := d.watch(ctx, produced); err != nil {
 		return err
 	}
 	return d.judge(ctx)
 }
 
-// invite says what to try while the demo runs.
-func (d *demo) invite() {
-	v := d.job.Views[0]
-	fmt.Fprintf(d.out, "job %s, %s; try: curl -s http://%s/v1/jobs/%s/views/%s/profiles/KEY\n", d.job.Name, d.o.store, d.address, d.job.Name, v.Name)
+// invite says, once there is somebody to ask for, what to try while the demo runs.
+func (d *demo) invite(ctx context.Context) {
+	v := d.reader.Views()[0]
+	key, err := d.anyone(ctx, v)
+	if d.invited || err != nil || key == "" {
+		return
+	}
+	d.invited = true
+	fmt.Fprintf(d.out, "try: curl -s http://%s/v1/jobs/%s/views/%s/profiles/%s\n", d.address, d.job.Name, v, url.PathEscape(key))
+	fmt.Fprintf(d.out, "     tidemark explain jobs/%s %s %s --kafka %s --store %s --archive %s\n",
+		d.job.Name, v, key, strings.Join(d.o.kafka, ","), withoutPassword(d.o.store), d.o.archive)
+}
+
+// errFound ends a scan that has found what it was to find.
+var errFound = errors.New("found")
+
+// anyone returns the key of some entity of a view, empty if there is none yet.
+func (d *demo) anyone(ctx context.Context, view string) (key string, err error) {
+	g, err := d.reader.Served(ctx, view)
+	if err != nil {
+		return "", err
+	}
+	err = d.store.Scan(ctx, g.Namespace, func(id lane.RowID) error {
+		key = string(id.Key)
+		return errFound
+	})
+	if errors.Is(err, errFound) {
+		err = nil
+	}
+	return key, err
 }
 
 func (d *demo) newProducer(topic string) (*pacedProducer, error) {
@@ -209,7 +271,7 @@ func (d *demo) produce(ctx context.Context) error {
 	for ctx.Err() == nil {
 		r := gen.Next(time.Now().UnixMilli())
 		m := kafkalog.Message{Key: append([]byte(nil), r.Key...), Value: append([]byte(nil), r.Value...), Partition: kafkalog.ByKey}
-		if err := d.producer.add(context.WithoutCancel(ctx), m); err != nil {
+		if err := d.producer.add(ctx, m); err != nil {
 			return err
 		}
 	}
@@ -217,33 +279,13 @@ func (d *demo) produce(ctx context.Context) error {
 }
 
 func (d *demo) produceFile(ctx context.Context) error {
-	src := &d.job.Sources[0]
-	in, err := openLines(d.job, src, d.flags.from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	bad := 0
-	for ctx.Err() == nil {
-		l, err := in.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if l.err != nil {
-			bad++
-			continue
-		}
-		if err := d.producer.add(context.WithoutCancel(ctx), kafkalog.Message{Key: l.key, Value: l.value, Partition: kafkalog.ByKey}); err != nil {
-			return err
-		}
-	}
+	bad, err := produceLines(ctx, d.producer, d.flags.file, func(format string, a ...any) {
+		d.logger.Debug(fmt.Sprintf(format, a...))
+	})
 	if bad > 0 {
-		fmt.Fprintf(d.out, "%d lines of %s were refused\n", bad, d.flags.from)
+		fmt.Fprintf(d.out, "%d lines of %s were refused; produce says which\n", bad, d.flags.from)
 	}
-	return d.producer.flush(context.WithoutCancel(ctx))
+	return err
 }
 
 // watch prints lines and breaks the speed layer now and then, until the traffic ends.
@@ -262,6 +304,7 @@ func (d *demo) watch(ctx context.Context, produced <-chan error) error {
 				return err
 			}
 		case <-line.C:
+			d.invite(ctx)
 			d.printLine(ctx)
 		}
 	}
@@ -278,6 +321,7 @@ func (d *demo) restartSpeed(ctx context.Context) error {
 	}
 	d.crash = !d.crash
 	d.before = service.Counts{}
+	d.restarts++
 	if err := d.runSpeed(ctx); err != nil {
 		return err
 	}
@@ -287,46 +331,50 @@ func (d *demo) restartSpeed(ctx context.Context) error {
 
 // printLine prints how things are, verifying a sample if that does not take too much of the time.
 func (d *demo) printLine(ctx context.Context) {
-	sent := d.producer.total()
-	rate := float64(sent-d.sentBefore) / demoLine.Seconds()
-	d.sentBefore = sent
-	var p50, p99 int64
+	sent, now := d.producer.total(), time.Now()
+	rate := float64(sent-d.sentBefore) / max(now.Sub(d.linedAt).Seconds(), 0.001)
+	d.sentBefore, d.linedAt = sent, now
+	fresh := "fresh -"
 	if l := d.speedNow(); l != nil {
 		h := &l.service.Stats.Freshness
-		p50, p99 = h.Quantile(d.before, 0.5), h.Quantile(d.before, 0.99)
-		d.before = h.Snapshot()
+		if after := h.Snapshot(); after != d.before {
+			fresh = fmt.Sprintf("fresh p50 %d ms p99 %d ms", h.Quantile(d.before, 0.5), h.Quantile(d.before, 0.99))
+			d.before = after
+		}
 	}
-	tiles := d.sample(ctx)
-	fmt.Fprintf(d.out, "%6.0f events/s · fresh p50 %d ms p99 %d ms · %s · %s · verified %d, wrong %d\n",
-		rate, p50, p99, d.batch.summary(), tiles, d.verified, d.wrong)
+	d.sample(ctx)
+	fmt.Fprintf(d.out, "%6.0f events/s · %s · %s · %s · verified %d, wrong %d\n", rate, fresh, d.batch.summary(), d.tiles, d.verified, d.wrong)
 }
 
-// sample verifies some entities of each view and returns how many tiles a row has.
-func (d *demo) sample(ctx context.Context) string {
+// sample verifies some entities of each view, and sees how many tiles a row has.
+func (d *demo) sample(ctx context.Context) {
 	if time.Now().Before(d.verifyAt) {
-		return "verifying rests"
+		return
 	}
 	start := time.Now()
 	report, err := verify.Run(ctx, verify.Config{Reader: d.reader, Store: d.store, Log: d.history, Sample: demoSample, Wait: demoLine})
 	d.verifyAt = time.Now().Add(demoVerifyPart * time.Since(start))
 	if err != nil {
-		return fmt.Sprintf("not verified: %v", err)
+		d.tiles = fmt.Sprintf("not verified: %v", err)
+		return
 	}
 	d.verified += report.Entities
 	d.wrong += report.Wrong
 	for _, f := range report.Faults[:min(len(report.Faults), demoFaults)] {
 		fmt.Fprintf(d.out, "wrong: view %s, entity %s: %s\n", f.View, f.Entity, f.What)
 	}
-	return fmt.Sprintf("%.1f tiles/row", float64(report.Tiles)/float64(max(report.Entities, 1)))
+	d.tiles = fmt.Sprintf("%.1f tiles/row", float64(report.Tiles)/float64(max(report.Entities, 1)))
 }
 
-// judge waits until the log is taken in, and verifies every entity.
+// judge waits until the log is taken in and what batch has begun is published, and verifies every entity.
 func (d *demo) judge(ctx context.Context) error {
 	fmt.Fprintf(d.out, "traffic stopped after %d records; letting the log be taken in\n", d.producer.total())
 	if err := d.settle(ctx); err != nil {
 		return err
 	}
-	d.printLine(ctx)
+	runs, _ := d.batch.published()
+	fmt.Fprintf(d.out, "taken in: %s, %s published, %s of the speed layer\n",
+		counted(int(d.producer.total()), "record"), counted(int(runs), "run"), counted(d.restarts, "restart"))
 	fmt.Fprintln(d.out, "verifying every entity against a plain fold of the log")
 	report, err := verify.Run(ctx, verify.Config{Reader: d.reader, Store: d.store, Log: d.history, Wait: demoSettle, Progress: progressTo(d.out)})
 	if err != nil {
@@ -336,27 +384,37 @@ func (d *demo) judge(ctx context.Context) error {
 	if report.Entities == 0 {
 		return errors.New("there was no entity to verify")
 	}
+	report.Wrong += d.wrong // what was wrong while it ran was wrong
 	return wrongError(report)
 }
 
-// settle waits until every lane's marks have reached the log's end.
+// settleEvery is how often the end looks how far everything is.
+const settleEvery = 200 * time.Millisecond
+
+// settle waits until every lane's marks have reached the log's end, and batch has published what it has begun. It gives up
+// when nothing has moved for demoSettle: how long a whole file takes is the machine's business.
 func (d *demo) settle(ctx context.Context) error {
-	deadline := time.Now().Add(demoSettle)
+	last, since := "", time.Now()
 	for {
 		behind, err := d.behind(ctx)
 		if err != nil {
 			return err
 		}
-		if behind == "" {
-			return nil
+		if _, done := d.batch.published(); behind == "" && !done {
+			behind = "batch is publishing: " + d.batch.summary()
 		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("the log was not taken in within %v: %s", demoSettle, behind)
+		switch {
+		case behind == "":
+			return nil
+		case behind != last:
+			last, since = behind, time.Now()
+		case time.Since(since) > demoSettle:
+			return fmt.Errorf("the log was not taken in, nothing moved for %v: %s", demoSettle, behind)
 		}
 		select {
 		case err := <-d.failed:
 			return err
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(settleEvery):
 		}
 	}
 }

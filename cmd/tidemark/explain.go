@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,25 +17,53 @@ import (
 	"github.com/tidemark-io/tidemark/shared/archivefile"
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/history"
+	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/shared/oracle"
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/tile"
 	"github.com/tidemark-io/tidemark/shared/view"
 )
 
-// explanation is what explain prints as JSON; its fields are stable.
+// maxExplained bounds the events that are kept in memory beyond those that are shown.
+const maxExplained = 10_000
+
+// explanation is what explain prints as JSON; its fields are stable and docs/cli.md says what they mean.
 type explanation struct {
-	View        string            `json:"view"`
-	Key         string            `json:"key"`
-	Lane        string            `json:"lane"`
-	Incarnation string            `json:"incarnation"`
-	Marks       map[string]string `json:"marks"`
-	Degraded    string            `json:"degraded,omitempty"`
-	AsOf        string            `json:"as_of"`
-	Parts       []explainedPart   `json:"parts"`
-	Features    []explainedValue  `json:"features"`
-	Events      []explainedEvent  `json:"events"`
-	EventsLeft  int               `json:"events_left_out"`
+	View        string           `json:"view"`
+	Key         string           `json:"key"`
+	Version     explainedVersion `json:"version"`
+	Found       bool             `json:"found"`
+	Lane        string           `json:"lane"`
+	Incarnation string           `json:"incarnation"`
+	Marks       []explainedMark  `json:"marks"`
+	Degraded    *string          `json:"degraded"` // as in an answer
+	Error       *string          `json:"error"`    // why the row cannot be read
+	AsOf        string           `json:"as_of"`
+	Parts       []explainedPart  `json:"parts"`
+	Features    []explainedValue `json:"features"`
+	Events      []explainedEvent `json:"events"`
+	EventsLeft  int              `json:"events_left_out"`
+}
+
+type explainedVersion struct {
+	Generation int64  `json:"generation"`
+	Identity   string `json:"identity"`
+	Revision   string `json:"revision"`
+}
+
+// explainedMark is a mark of the lane. Of the batch mark Run is set, of a partition's Next.
+type explainedMark struct {
+	Name   string `json:"name"`
+	Wire   string `json:"wire"`
+	Run    *int64 `json:"run,omitempty"`    // the first run that is not in whole
+	Rows   *int64 `json:"rows,omitempty"`   // of that run's file, rows that are in
+	Whole  *bool  `json:"whole,omitempty"`  // all bases are in
+	Next   *int64 `json:"next,omitempty"`   // first offset that is not in
+	Joined *bool  `json:"joined,omitempty"` // nothing is missing below
+	Low    *int64 `json:"low,omitempty"`    // of one that is not joined: what lies below is still to come from batch
+	Append string `json:"append,omitempty"` // append time reached
+	Error  string `json:"error,omitempty"`  // why it does not read
 }
 
 type explainedPart struct {
@@ -48,7 +75,8 @@ type explainedPart struct {
 	Newest   string           `json:"newest"`
 	Last     []string         `json:"last"`     // last event in each partition
 	Leftover bool             `json:"leftover"` // not merged: base or deltas hold its events
-	Values   []explainedValue `json:"values"`   // what this tile alone answers
+	Error    string           `json:"error,omitempty"`
+	Values   []explainedValue `json:"values"` // what this tile alone answers
 }
 
 type explainedValue struct {
@@ -61,6 +89,7 @@ type explainedEvent struct {
 	Position string `json:"position"`
 	Time     string `json:"time"`
 	Append   string `json:"append"`
+	TakenIn  bool   `json:"taken_in"` // it lies below the lane's mark
 	Record   string `json:"record"`
 }
 
@@ -70,7 +99,11 @@ func newExplain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain JOB VIEW KEY [FEATURE]",
 		Short: "Show what a profile is made of: base, deltas, block tiles, positions, events",
-		Args:  func(cmd *cobra.Command, args []string) error { return wantArgs(cmd, args, 3, 4) },
+		Long: `explain reads one row with its lane's marks at one instant and shows every tile in it, with the stretch of the log that it
+holds and what it alone would answer, and finds the entity's events in the log. A row that cannot be read is shown as far as
+it goes, and the exit code is 4.`,
+		ValidArgsFunction: completeProfile,
+		Args:              func(cmd *cobra.Command, args []string) error { return wantArgs(cmd, args, 3, 4) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := fromEnvironment(cmd, &o); err != nil {
 				return err
@@ -79,8 +112,14 @@ func newExplain() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ctx, logger := cmd.Context(), newLogger(cmd.ErrOrStderr())
-			s, err := openStore(ctx, &o, logger, false)
+			if err := knownView(j, args[1]); err != nil {
+				return err
+			}
+			if events < 0 {
+				return usagef("--events %d: want 0 or more", events)
+			}
+			ctx, logger := cmd.Context(), newToolLogger(cmd.ErrOrStderr())
+			s, err := openStore(ctx, &o, logger, readStore)
 			if err != nil {
 				return err
 			}
@@ -90,15 +129,22 @@ func newExplain() *cobra.Command {
 				return err
 			}
 			defer done()
+			r := newReader(j, s)
+			if err := awaitServed(ctx, &o, logger, r, args[1]); err != nil {
+				return err
+			}
 			x := &explainer{store: s, history: h, events: events}
-			e, err := x.explain(ctx, newReader(j, s), args[1], args[2], strings.Join(args[3:], ""))
+			e, err := x.explain(ctx, r, args[1], args[2], strings.Join(args[3:], ""))
 			if err != nil {
 				return lookupError(err)
 			}
-			if o.json() {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(e)
+			if err := e.write(cmd.OutOrStdout(), o.json()); err != nil {
+				return err
 			}
-			return e.print(cmd.OutOrStdout())
+			if e.Error != nil {
+				return fmt.Errorf("%w: %s", lookup.ErrTile, *e.Error)
+			}
+			return nil
 		},
 	}
 	f := cmd.Flags()
@@ -137,32 +183,83 @@ func (x *explainer) explain(ctx context.Context, r *lookup.Reader, viewName, tex
 	}
 	row := &rows[0]
 	e := &explanation{
-		View: viewName, Key: string(key), Lane: row.Lane.String(), Marks: row.Marks, Degraded: lookup.Claims(row.Marks),
-		Parts: []explainedPart{}, Features: []explainedValue{}, Events: []explainedEvent{},
+		View: viewName, Key: string(key), Lane: row.Lane.String(), Marks: explainMarks(row.Marks), Degraded: textOrNull(lookup.Claims(row.Marks)),
+		Version: explainedVersion{Generation: g.Number, Identity: g.Identity, Revision: g.Revision},
+		Parts:   []explainedPart{}, Features: []explainedValue{}, Events: []explainedEvent{},
 	}
 	if b, ok, err := row.Marks.Batch(); ok && err == nil {
 		e.Incarnation = string(b.Incarnation)
 	}
-	m := g.Plan.NewMerger()
+	if err := e.addRow(g.Plan, row, wanted); err != nil {
+		e.Error = textOrNull(err.Error())
+	}
+	return e, x.addEvents(ctx, e, g.Plan, row)
+}
+
+func textOrNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// explainMarks returns the lane's marks, that of batch first.
+func explainMarks(marks lane.Marks) []explainedMark {
+	out := make([]explainedMark, 0, len(marks))
+	for _, name := range slices.Sorted(maps.Keys(marks)) {
+		e := explainedMark{Name: name, Wire: marks[name]}
+		switch {
+		case name == lane.BatchName && marks[name] == lane.Dropped:
+		case name == lane.BatchName:
+			b, err := lane.ParseBatchMark(marks[name])
+			if err != nil {
+				e.Error = err.Error()
+				break
+			}
+			whole := b.Whole()
+			e.Run, e.Rows, e.Whole = &b.Run, &b.Rows, &whole
+		default:
+			m, err := lane.ParseMark(marks[name])
+			if err != nil {
+				e.Error = err.Error()
+				break
+			}
+			joined := m.Joined()
+			e.Next, e.Joined = &m.Next, &joined
+			if !joined {
+				e.Low = &m.Low
+			}
+			if m.Append > 0 {
+				e.Append = stamp(m.Append)
+			}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// addRow merges the row and reads the features wanted. A field that does not read stands among the parts with its error.
+func (e *explanation) addRow(p *view.Plan, row *lookup.Row, wanted []int) error {
+	m := p.NewMerger()
 	m.Reset()
+	var errs []error
 	for _, f := range row.Fields {
 		if _, err := m.AddTile(f.Value); err != nil {
-			return nil, fmt.Errorf("reading field %s of %s: %w", f.Name, key, err)
+			errs = append(errs, fmt.Errorf("field %s: %w", f.Name, err))
+			e.Parts = append(e.Parts, explainedPart{Field: f.Name, Kind: "unreadable", Bytes: len(f.Value), Error: err.Error(), Last: []string{}, Values: []explainedValue{}})
 		}
 	}
-	if err := m.Finish(); err != nil {
-		return nil, fmt.Errorf("merging the row of %s: %w", key, err)
+	if err := errors.Join(append(errs, m.Finish())...); err != nil {
+		return err
 	}
+	e.Found = m.Found()
 	asOf := max(time.Now().UnixMilli(), m.Newest())
 	e.AsOf = stamp(asOf)
 	for _, i := range wanted {
-		v, status := g.Plan.FeatureValue(m.Value(i, asOf), g.Plan.Features()[i].Spec)
-		e.Features = append(e.Features, explainedValue{Feature: g.Plan.Features()[i].Spec.Name, Status: string(status), Value: v.AppendJSON(nil)})
+		v, status := p.FeatureValue(m.Value(i, asOf), p.Features()[i].Spec)
+		e.Features = append(e.Features, explainedValue{Feature: p.Features()[i].Spec.Name, Status: string(status), Value: v.AppendJSON(nil)})
 	}
-	if err := e.addParts(g.Plan, m, wanted, asOf); err != nil {
-		return nil, err
-	}
-	return e, x.addEvents(ctx, e, g.Plan, key)
+	return e.addParts(p, m, wanted, asOf)
 }
 
 func wantedFeatures(p *view.Plan, name string) ([]int, error) {
@@ -176,7 +273,11 @@ func wantedFeatures(p *view.Plan, name string) ([]int, error) {
 	if i := p.Feature(name); i >= 0 {
 		return []int{i}, nil
 	}
-	return nil, fmt.Errorf("%w: %s", lookup.ErrNoFeature, name)
+	names := make([]string, 0, len(p.Features()))
+	for i := range p.Features() {
+		names = append(names, p.Features()[i].Spec.Name)
+	}
+	return nil, fmt.Errorf("%w: %s; the view has %s", lookup.ErrNoFeature, name, strings.Join(names, ", "))
 }
 
 // addParts says of each tile what it is and what it alone gives.
@@ -229,13 +330,12 @@ func stretchOf(p *view.Plan, h tile.Header) string {
 }
 
 // addEvents finds the entity's events in the log and keeps the newest.
-func (x *explainer) addEvents(ctx context.Context, e *explanation, p *view.Plan, key []byte) error {
-	fold := p.NewFold()
-	type found struct {
-		time int64
-		explainedEvent
+func (x *explainer) addEvents(ctx context.Context, e *explanation, p *view.Plan, row *lookup.Row) error {
+	o, err := oracle.New(p)
+	if err != nil {
+		return err
 	}
-	var all []found
+	all := &newestEvents{limit: x.events}
 	for i := range p.Spec().Sources {
 		src := &p.Spec().Sources[i]
 		stretches, err := x.history.Stretches(ctx, src)
@@ -243,12 +343,15 @@ func (x *explainer) addEvents(ctx context.Context, e *explanation, p *view.Plan,
 			return err
 		}
 		for _, s := range stretches {
-			err := x.history.Scan(ctx, src, s, s.Range(), true, func(b *column.Batch) error {
-				for row := range b.N {
-					if !isOf(fold, b, row, key) {
-						continue
+			mark, _, err := row.Marks.Partition(s.Partition)
+			if err != nil {
+				mark.Next = 0 // a damaged mark claims nothing; it stands among the marks with its error
+			}
+			err = x.history.Scan(ctx, src, s, s.Range(), true, func(b *column.Batch) error {
+				for i := range b.N {
+					if key, ok := o.Key(oracle.Event{Batch: b, Row: i}); ok && key == e.Key {
+						all.add(b.Time[i], eventOf(src, b, i, mark.Next))
 					}
-					all = append(all, found{time: b.Time[row], explainedEvent: eventOf(src, b, row)})
 				}
 				return ctx.Err()
 			})
@@ -257,61 +360,45 @@ func (x *explainer) addEvents(ctx context.Context, e *explanation, p *view.Plan,
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b found) int { return int(b.time - a.time) })
-	for i := range all[:min(len(all), x.events)] {
-		e.Events = append(e.Events, all[i].explainedEvent)
+	all.cut()
+	for i := range all.list {
+		e.Events = append(e.Events, all.list[i].explainedEvent)
 	}
-	e.EventsLeft = len(all) - len(e.Events)
+	e.EventsLeft = all.left
 	return nil
 }
 
-// isOf tells whether a row belongs to the entity, by folding it alone.
-func isOf(f *view.Fold, b *column.Batch, row int, key []byte) bool {
-	f.Reset()
-	return f.Add(b, row, row+1) == 1 && bytes.Equal(f.Key(0), key)
+// newestEvents keeps the newest events of those added, in bounded memory.
+type newestEvents struct {
+	limit int
+	left  int
+	list  []timedEvent
 }
 
-func eventOf(src *schema.Source, b *column.Batch, row int) explainedEvent {
+type timedEvent struct {
+	time int64
+	explainedEvent
+}
+
+func (n *newestEvents) add(time int64, e explainedEvent) {
+	n.list = append(n.list, timedEvent{time, e})
+	if len(n.list) > n.limit+maxExplained {
+		n.cut()
+	}
+}
+
+// cut leaves the newest in order, newest first.
+func (n *newestEvents) cut() {
+	slices.SortStableFunc(n.list, func(a, b timedEvent) int { return cmp.Compare(b.time, a.time) })
+	keep := min(len(n.list), n.limit)
+	n.left += len(n.list) - keep
+	n.list = n.list[:keep]
+}
+
+func eventOf(src *schema.Source, b *column.Batch, row int, next int64) explainedEvent {
 	pos := position.Position{Partition: position.Partition{Source: src.Name, ID: b.Partition}, Offset: b.Offset[row]}
 	return explainedEvent{
-		Position: pos.String(), Time: stamp(b.Time[row]), Append: stamp(b.Append[row]), Record: string(archivefile.AppendJSON(nil, b, row)),
+		Position: pos.String(), Time: stamp(b.Time[row]), Append: stamp(b.Append[row]), TakenIn: b.Offset[row] < next,
+		Record: string(archivefile.AppendJSON(nil, b, row)),
 	}
-}
-
-// print shows the explanation to a person.
-func (e *explanation) print(w io.Writer) error {
-	fmt.Fprintf(w, "%s %s, lane %s, incarnation %s, as of %s\n", e.View, e.Key, e.Lane, e.Incarnation, e.AsOf)
-	if e.Degraded != "" {
-		fmt.Fprintf(w, "degraded: %s\n", e.Degraded)
-	}
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	for _, name := range slices.Sorted(maps.Keys(e.Marks)) {
-		fmt.Fprintf(t, "  mark %s\t%s\n", name, e.Marks[name])
-	}
-	fmt.Fprintln(t, "\nPART\tSTRETCH\tEVENTS\tNEWEST\tBYTES\tLAST")
-	for _, p := range e.Parts {
-		name := p.Kind + " " + p.Field
-		if p.Leftover {
-			name += " (leftover, not merged)"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%d\t%s\n", name, p.Stretch, p.Events, p.Newest, p.Bytes, strings.Join(p.Last, " "))
-	}
-	fmt.Fprintln(t, "\nFEATURE\tVALUE\tOF WHICH, TILE BY TILE")
-	for i, f := range e.Features {
-		var parts []string
-		for _, p := range e.Parts {
-			if !p.Leftover {
-				parts = append(parts, p.Field+": "+string(p.Values[i].Value))
-			}
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Feature, f.Value, strings.Join(parts, " · "))
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "\nevents, newest first (%d more)\n", e.EventsLeft)
-	for _, ev := range e.Events {
-		fmt.Fprintf(w, "  %s  %s  %s\n", ev.Time, ev.Position, ev.Record)
-	}
-	return nil
 }

@@ -71,7 +71,7 @@ func (o *options) waitFlag(f *pflag.FlagSet) {
 }
 
 func (o *options) outputFlag(f *pflag.FlagSet) {
-	f.StringVarP(&o.output, "output", "o", "text", "text or `json`; json fields are stable")
+	f.StringVarP(&o.output, "output", "o", "text", "`FORMAT`: text or json; docs/cli.md lists the fields")
 }
 
 // json tells whether output is to be for programs.
@@ -84,15 +84,15 @@ func fromEnvironment(cmd *cobra.Command, o *options) error {
 		name := "TIDEMARK_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		if v, ok := os.LookupEnv(name); ok && !f.Changed {
 			if err := cmd.Flags().Set(f.Name, v); err != nil {
-				errs = append(errs, fmt.Errorf("%w: %s: %w", errUsage, name, err))
+				errs = append(errs, usagef("%s: %w", name, err))
 			}
 		}
 	})
 	if o.output != "" && o.output != "text" && o.output != "json" {
-		errs = append(errs, fmt.Errorf("%w: --output %q: want text or json", errUsage, o.output))
+		errs = append(errs, usagef("--output %q: want text or json", o.output))
 	}
 	if o.linger < 0 || o.wait < 0 {
-		errs = append(errs, fmt.Errorf("%w: --linger and --wait are durations of 0 or more", errUsage))
+		errs = append(errs, usagef("--linger and --wait are durations of 0 or more"))
 	}
 	return errors.Join(errs...)
 }

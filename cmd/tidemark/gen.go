@@ -30,9 +30,14 @@ type traffic struct {
 
 // next returns the next record and the time that it is appended at.
 func (t *traffic) next() (generate.Record, time.Time) {
-	at := t.start.Add(time.Duration(float64(t.n) / t.rate * float64(time.Second)))
+	at := t.start.Add(t.after(t.n))
 	t.n++
 	return t.gen.Next(at.UnixMilli()), at
+}
+
+// after returns how long after the start record n is.
+func (t *traffic) after(n int64) time.Duration {
+	return time.Duration(float64(n) / t.rate * float64(time.Second))
 }
 
 func newGen() *cobra.Command {
@@ -46,10 +51,11 @@ func newGen() *cobra.Command {
 		Use:   "gen JOB --events N",
 		Short: "Generate a job's seeded traffic, to Kafka or as JSON lines",
 		Long: `gen appends N generated records to the job's topic, creating it if it is not there, or writes them as JSON lines. The same
-seed, start and rate give the same records. Without --start the records are of now, and a topic that is created stamps them
-with the broker's time; with --start their record times are set to simulated time, and a topic that is created keeps them
-(CreateTime).`,
-		Args: oneJob,
+seed, start and rate give the same records. Without --start they are of now (without --rate, of the N/1000 seconds that end
+now), and a topic that is created stamps them with the broker's time (LogAppendTime). With --start their record times are set
+to simulated time, and a topic that is created keeps them (CreateTime): then no clock but the generator's decides anything.`,
+		ValidArgsFunction: completeJob,
+		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := fromEnvironment(cmd, &o); err != nil {
 				return err
@@ -58,12 +64,15 @@ with the broker's time; with --start their record times are set to simulated tim
 			if err != nil {
 				return err
 			}
-			t, err := newTraffic(j, seed, rate, start)
-			if err != nil {
+			if events <= 0 {
+				return usagef("--events N is required, N > 0")
+			}
+			if err := validTraffic(rate, partitions); err != nil {
 				return err
 			}
-			if events <= 0 {
-				return fmt.Errorf("%w: --events N is required, N > 0", errUsage)
+			t, err := newTraffic(j, events, seed, rate, start)
+			if err != nil {
+				return err
 			}
 			if out != "" {
 				return writeLines(cmd.Context(), t, events, out, cmd.OutOrStdout())
@@ -74,7 +83,7 @@ with the broker's time; with --start their record times are set to simulated tim
 	f := cmd.Flags()
 	o.kafkaFlag(f)
 	o.waitFlag(f)
-	f.Int64Var(&events, "events", 0, "number of records")
+	f.Int64Var(&events, "events", 0, "`N`, the number of records; required")
 	f.Float64Var(&rate, "rate", 0, "records a second; 0 = as fast as possible, with 1,000 a second of simulated time")
 	f.Uint64Var(&seed, "seed", 1, "seed of the traffic")
 	f.StringVar(&start, "start", "", "simulated `TIME` of the first record, RFC 3339 (default now)")
@@ -83,23 +92,21 @@ with the broker's time; with --start their record times are set to simulated tim
 	return cmd
 }
 
-// newTraffic returns the job's generator with its simulated clock.
-func newTraffic(j *job.Job, seed uint64, rate float64, start string) (*traffic, error) {
+// newTraffic returns the job's generator with its simulated clock, which no record is ahead of when it is appended.
+func newTraffic(j *job.Job, events int64, seed uint64, rate float64, start string) (*traffic, error) {
 	newGenerator := jobs.Generators[j.Name]
 	if newGenerator == nil {
-		return nil, fmt.Errorf("%w: job %s has no generator; give it a file with produce --from", errUsage, j.Name)
+		return nil, usagef("job %s has no generator; give it a file with produce --from", j.Name)
 	}
 	t := &traffic{gen: newGenerator(seed), start: time.Now(), rate: rate}
-	if rate < 0 {
-		return nil, fmt.Errorf("%w: --rate %v is negative", errUsage, rate)
-	}
 	if rate == 0 {
 		t.rate = simulatedRate
+		t.start = t.start.Add(-t.after(events))
 	}
 	if start != "" {
 		at, err := time.Parse(time.RFC3339, start)
 		if err != nil {
-			return nil, fmt.Errorf("%w: --start %q: want a time such as 2026-01-31T18:00:00Z", errUsage, start)
+			return nil, usagef("--start %q: want a time such as 2026-01-31T18:00:00Z", start)
 		}
 		t.start = at
 	}
@@ -113,7 +120,7 @@ func writeLines(ctx context.Context, t *traffic, events int64, out string, stdou
 	if out != "-" {
 		f, err := os.Create(filepath.Clean(out))
 		if err != nil {
-			return fmt.Errorf("creating output: %w", err)
+			return fmt.Errorf("creating --out: %w", err)
 		}
 		defer func() {
 			if cerr := f.Close(); err == nil && cerr != nil {
@@ -144,7 +151,7 @@ func genToKafka(cmd *cobra.Command, o *options, j *job.Job, t *traffic, events i
 	if err != nil {
 		return err
 	}
-	ctx, logger := cmd.Context(), newLogger(cmd.ErrOrStderr())
+	ctx, logger := cmd.Context(), newToolLogger(cmd.ErrOrStderr())
 	client, err := dialKafka(ctx, o, logger)
 	if err != nil {
 		return err
@@ -152,6 +159,13 @@ func genToKafka(cmd *cobra.Command, o *options, j *job.Job, t *traffic, events i
 	defer client.Close()
 	if err := ensureTopic(ctx, client, src, partitions, !timed, logger); err != nil {
 		return err
+	}
+	topic, err := client.Topic(ctx, src.Topic)
+	if err != nil {
+		return err
+	}
+	if timed && topic.AppendTime {
+		logger.Warn("the topic was there and stamps records with the broker's time, which bounds their event times: --start moves only what the records say", "topic", src.Topic)
 	}
 	p, err := newPacedProducer(client, src.Topic, rate)
 	if err != nil {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,6 +18,7 @@ import (
 	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/serving/store"
 	"github.com/tidemark-io/tidemark/shared/job"
+	"github.com/tidemark-io/tidemark/shared/lane"
 )
 
 // getBatch is how many keys get reads at a time.
@@ -26,10 +30,13 @@ func newGet() *cobra.Command {
 	var frontier bool
 	cmd := &cobra.Command{
 		Use:   "get JOB VIEW KEY…",
-		Short: "Look up profiles; - reads keys from standard input",
+		Short: "Look up profiles; - reads keys from standard input, one a line",
 		Long: `get reads profiles from the store, each row with its lane's marks at one instant. A key is kind:value, such as
-user_id:u7; in a view with one kind the value alone will do. -o json prints what profiles:batchGet answers, a line for each 256 keys.`,
-		Args: func(cmd *cobra.Command, args []string) error { return wantArgs(cmd, args, 3, -1) },
+user_id:u7; in a view with one kind the value alone will do. -o json prints what profiles:batchGet answers, a line for each
+256 keys. A key that cannot be answered does not stop the others: it has an error, and the exit code is 2 if the key or its
+as_of is at fault, 4 if the row is.`,
+		ValidArgsFunction: completeProfile,
+		Args:              func(cmd *cobra.Command, args []string) error { return wantArgs(cmd, args, 3, -1) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := fromEnvironment(cmd, &o); err != nil {
 				return err
@@ -40,17 +47,25 @@ user_id:u7; in a view with one kind the value alone will do. -o json prints what
 			}
 			opt := lookup.Options{Frontier: frontier}
 			if err := api.ParseAsOf(asOf, &opt); err != nil {
-				return fmt.Errorf("%w: --as-of: %w", errUsage, err)
+				return usagef("--as-of: %w", err)
 			}
 			if features != "" {
 				opt.Features = strings.Split(features, ",")
 			}
-			s, err := openStore(cmd.Context(), &o, newLogger(cmd.ErrOrStderr()), false)
+			logger := newToolLogger(cmd.ErrOrStderr())
+			if err := knownView(j, args[1]); err != nil {
+				return err
+			}
+			s, err := openStore(cmd.Context(), &o, logger, readStore)
 			if err != nil {
 				return err
 			}
 			defer s.Close()
-			return get(cmd, &o, j, s, args[1], keysOf(args[2:], cmd.InOrStdin()), opt)
+			g := &getter{job: j, store: s, reader: newReader(j, s), view: args[1], options: opt, json: o.json(), out: cmd.OutOrStdout()}
+			if err := awaitServed(cmd.Context(), &o, logger, g.reader, g.view); err != nil {
+				return err
+			}
+			return g.run(cmd, keysOf(args[2:], cmd.InOrStdin()))
 		},
 	}
 	f := cmd.Flags()
@@ -58,25 +73,45 @@ user_id:u7; in a view with one kind the value alone will do. -o json prints what
 	o.waitFlag(f)
 	o.outputFlag(f)
 	f.StringVar(&asOf, "as-of", "", "`TIME` to read the features at, RFC 3339, or newest (default now)")
-	f.StringVar(&features, "features", "", "features wanted, separated by commas (default all)")
+	f.StringVar(&features, "features", "", "features wanted, `NAME,…` (default all)")
 	f.BoolVar(&frontier, "frontier", false, "also print how far in the log each answer is exact")
 	return cmd
 }
 
+// knownView tells at once, before anything is waited for, that a job has no such view.
+func knownView(j *job.Job, name string) error {
+	if j.View(name) != nil {
+		return nil
+	}
+	return usagef("job %s has no view %q; it has %s", j.Name, name, strings.Join(viewNames(j), ", "))
+}
+
+func viewNames(j *job.Job) []string {
+	names := make([]string, 0, len(j.Views))
+	for i := range j.Views {
+		names = append(names, j.Views[i].Name)
+	}
+	return names
+}
+
 // keysOf yields the keys of the arguments, and of standard input where one is -.
-func keysOf(args []string, stdin io.Reader) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
+func keysOf(args []string, stdin io.Reader) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
 		for _, a := range args {
 			if a != "-" {
-				if !yield(a) {
+				if !yield(a, nil) {
 					return
 				}
 				continue
 			}
-			for s := bufio.NewScanner(stdin); s.Scan(); {
-				if k := strings.TrimSpace(s.Text()); k != "" && !yield(k) {
+			s := bufio.NewScanner(stdin)
+			for s.Scan() {
+				if k := strings.TrimSpace(s.Text()); k != "" && !yield(k, nil) {
 					return
 				}
+			}
+			if err := s.Err(); err != nil && !yield("", fmt.Errorf("reading keys from standard input: %w", err)) {
+				return
 			}
 		}
 	}
@@ -84,61 +119,79 @@ func keysOf(args []string, stdin io.Reader) func(yield func(string) bool) {
 
 // newReader returns a reader of the job's profiles.
 func newReader(j *job.Job, s lookup.Store) *lookup.Reader {
-	names := make([]string, 0, len(j.Views))
-	for i := range j.Views {
-		names = append(names, j.Views[i].Name)
-	}
-	return lookup.NewReader(lookup.Config{Job: j.Name, Views: names, Store: s, Now: time.Now})
+	return lookup.NewReader(lookup.Config{Job: j.Name, Views: viewNames(j), Store: s, Now: time.Now})
 }
 
-func get(cmd *cobra.Command, o *options, j *job.Job, s store.Store, view string, keys func(func(string) bool), opt lookup.Options) error {
-	r := newReader(j, s)
+// getter answers for keys, getBatch at a time, as they come.
+type getter struct {
+	job     *job.Job
+	store   store.Store
+	reader  *lookup.Reader
+	view    string
+	options lookup.Options
+	json    bool
+	out     io.Writer
+
+	asked, refused, failed int // keys; refused for what they are, failed for what lies in the store
+}
+
+func (g *getter) run(cmd *cobra.Command, keys iter.Seq2[string, error]) error {
 	var batch []string
-	bad := 0
-	flush := func() error {
-		if len(batch) == 0 {
-			return nil
-		}
-		a, err := r.LookupExact(cmd.Context(), s, view, batch, opt)
+	for k, err := range keys {
 		if err != nil {
-			return lookupError(err)
-		}
-		batch = batch[:0]
-		for i := range a.Profiles {
-			if a.Profiles[i].Err != nil {
-				bad++
-			}
-		}
-		if o.json() {
-			_, err = cmd.OutOrStdout().Write(api.AppendAnswer(nil, j.Name, a, time.Now()))
 			return err
 		}
-		return printProfiles(cmd.OutOrStdout(), a)
-	}
-	var err error
-	for k := range keys {
-		if batch = append(batch, k); len(batch) == getBatch {
-			if err = flush(); err != nil {
-				return err
-			}
+		if batch = append(batch, k); len(batch) < getBatch {
+			continue
 		}
+		if err := g.answer(cmd, batch); err != nil {
+			return err
+		}
+		batch = batch[:0]
 	}
-	if err := flush(); err != nil {
+	if err := g.answer(cmd, batch); err != nil {
 		return err
 	}
-	if bad > 0 {
-		return fmt.Errorf("%d keys could not be answered", bad)
+	switch {
+	case g.failed > 0:
+		return fmt.Errorf("%d of %d keys could not be answered", g.failed+g.refused, g.asked)
+	case g.refused > 0:
+		return usagef("%d of %d keys could not be answered", g.refused, g.asked)
 	}
 	return nil
+}
+
+func (g *getter) answer(cmd *cobra.Command, keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	a, err := g.reader.LookupExact(cmd.Context(), g.store, g.view, keys, g.options)
+	if err != nil {
+		return lookupError(err)
+	}
+	g.asked += len(keys)
+	for i := range a.Profiles {
+		switch err := a.Profiles[i].Err; {
+		case errors.Is(err, lookup.ErrKey), errors.Is(err, lookup.ErrAsOf):
+			g.refused++
+		case err != nil:
+			g.failed++
+		}
+	}
+	if g.json {
+		_, err = g.out.Write(api.AppendAnswer(nil, g.job.Name, a, time.Now()))
+		return err
+	}
+	return printProfiles(g.out, a)
 }
 
 // lookupError gives an error of a lookup its class.
 func lookupError(err error) error {
 	switch {
 	case errors.Is(err, lookup.ErrNoView), errors.Is(err, lookup.ErrNoFeature), errors.Is(err, lookup.ErrKey):
-		return fmt.Errorf("%w: %w", errUsage, err)
-	case errors.Is(err, lookup.ErrNoManifest):
-		return fmt.Errorf("%w: %w", errUnreachable, err)
+		return asUsage(err)
+	case errors.Is(err, lookup.ErrNoManifest), errors.Is(err, lane.ErrUnavailable):
+		return &classed{errUnreachable, err}
 	}
 	return err
 }
@@ -148,27 +201,23 @@ func printProfiles(w io.Writer, a *lookup.Answer) error {
 	for i := range a.Profiles {
 		p := &a.Profiles[i]
 		if p.Err != nil {
-			fmt.Fprintf(t, "%s\terror\t%v\n", p.Key, p.Err)
+			fmt.Fprintf(t, "%s: error: %v\n", p.Key, p.Err)
 			continue
 		}
-		fmt.Fprintf(t, "%s\tfound %v\t%d events, newest %s, as of %s\n", p.Key, p.Found, p.Events, stamp(p.Newest), stamp(p.AsOf))
+		if p.Found {
+			fmt.Fprintf(t, "%s: %d events, newest %s, as of %s\n", p.Key, p.Events, stamp(p.Newest), stamp(p.AsOf))
+		} else {
+			fmt.Fprintf(t, "%s: not found: no event of it was seen; as of %s\n", p.Key, stamp(p.AsOf))
+		}
 		if p.Degraded != "" {
-			fmt.Fprintf(t, "\tdegraded\t%s\n", p.Degraded)
+			fmt.Fprintf(t, "  degraded\t%s\t\n", p.Degraded)
 		}
 		for k, f := range a.Features {
 			fmt.Fprintf(t, "  %s\t%s\t%s\n", a.Generation.Plan.Features()[f].Spec.Name, p.Values[k].Status, p.Values[k].Value.AppendJSON(nil))
 		}
-		for name, next := range p.Frontier {
-			fmt.Fprintf(t, "  frontier\t%s\t%d\n", name, next)
+		for _, name := range slices.Sorted(maps.Keys(p.Frontier)) {
+			fmt.Fprintf(t, "  frontier\t%s\t%d\n", name, p.Frontier[name])
 		}
 	}
 	return t.Flush()
-}
-
-// stamp prints a time in ms.
-func stamp(ms int64) string {
-	if ms == 0 {
-		return "-"
-	}
-	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
 }

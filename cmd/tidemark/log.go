@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -41,7 +42,8 @@ func newLog() *cobra.Command {
 		Long: `log prints a line for each record in order of partitions and offsets: where it is, its append time, key and bytes, and why
 it was rejected if it was. The archive keeps an accepted record as columns, so from there its bytes are told again: the
 same members with the same values, declared ones first. Rejected records, and those with a field at fault, are as they came.`,
-		Args: func(cmd *cobra.Command, args []string) error { return wantArgs(cmd, args, 1, 2) },
+		ValidArgsFunction: completeJob,
+		Args:              func(cmd *cobra.Command, args []string) error { return wantArgs(cmd, args, 1, 2) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := fromEnvironment(cmd, &o); err != nil {
 				return err
@@ -54,16 +56,20 @@ same members with the same values, declared ones first. Rejected records, and th
 			if err != nil {
 				return err
 			}
-			h, done, err := openHistory(cmd.Context(), &o, newLogger(cmd.ErrOrStderr()))
+			h, done, err := openHistory(cmd.Context(), &o, newToolLogger(cmd.ErrOrStderr()))
 			if err != nil {
 				return err
 			}
 			defer done()
 			w := bufio.NewWriterSize(cmd.OutOrStdout(), 1<<20)
-			if err := printLog(cmd, h, src, w, o.json()); err != nil {
+			n, err := printLog(cmd, h, src, w, o.json())
+			if err := errors.Join(err, w.Flush()); err != nil {
 				return err
 			}
-			return w.Flush()
+			if n == 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "source %s has no record, neither in %s nor in topic %s\n", src.Name, o.archive, src.Topic)
+			}
+			return nil
 		},
 	}
 	f := cmd.Flags()
@@ -74,31 +80,36 @@ same members with the same values, declared ones first. Rejected records, and th
 	return cmd
 }
 
-func printLog(cmd *cobra.Command, h *history.Log, src *schema.Source, w io.Writer, asJSON bool) error {
+// printLog prints every record and returns how many there were.
+func printLog(cmd *cobra.Command, h *history.Log, src *schema.Source, w io.Writer, asJSON bool) (int64, error) {
 	stretches, err := h.Stretches(cmd.Context(), src)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	p := &logPrinter{src: src, w: w, json: asJSON, teller: archivefile.NewTeller(src)}
+	p := &logPrinter{src: src, w: w, teller: archivefile.NewTeller(src)}
+	if asJSON {
+		p.json = json.NewEncoder(w)
+	}
 	for _, s := range stretches {
 		archived := position.Range{From: s.Range().From, Next: min(s.Archive.Next, s.Range().Next)}
 		if err := h.Scan(cmd.Context(), src, s, archived, true, p.archived); err != nil {
-			return err
+			return p.n, err
 		}
 		if err := p.kafka(cmd, h, s, position.Range{From: max(archived.Next, s.Topic.From), Next: s.Topic.Next}); err != nil {
-			return err
+			return p.n, err
 		}
 	}
-	return nil
+	return p.n, nil
 }
 
 // logPrinter prints records of one source.
 type logPrinter struct {
 	src    *schema.Source
 	w      io.Writer
-	json   bool
+	json   *json.Encoder // nil for text
 	teller *archivefile.Teller
 	buf    []byte
+	n      int64 // records printed
 }
 
 // archived prints rows of the archive, telling accepted records again.
@@ -154,15 +165,27 @@ func (p *logPrinter) kafka(cmd *cobra.Command, h *history.Log, s history.Stretch
 }
 
 func (p *logPrinter) print(r *loggedRecord) error {
-	if p.json {
-		return json.NewEncoder(p.w).Encode(r)
+	p.n++
+	if p.json != nil {
+		return p.json.Encode(r)
 	}
 	reject := ""
 	if r.Reject != "" {
 		reject = "\trejected: " + r.Reject
 	}
-	_, err := fmt.Fprintf(p.w, "%s/%d@%d\t%s\t%s\t%v\t%v%s\n", r.Source, r.Partition, r.Offset, stamp(r.Append), r.Type, r.Key, r.Value, reject)
+	_, err := fmt.Fprintf(p.w, "%s/%d@%d\t%s\t%s\t%s\t%s%s\n", r.Source, r.Partition, r.Offset, stamp(r.Append), r.Type, shown(r.Key), shown(r.Value), reject)
 	return err
+}
+
+// shown is a key or value for people.
+func shown(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case map[string]string:
+		return "base64:" + v["base64"]
+	}
+	return "(null)"
 }
 
 func typeName(t column.TimeType) string {

@@ -3,71 +3,34 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
-)
-
-// Exit codes, part of the contract with whoever runs tidemark.
-const (
-	exitOK          = 0
-	exitWrong       = 1 // wrong answers were found
-	exitUsage       = 2 // usage, or a job file at fault
-	exitUnreachable = 3 // something could not be reached within --wait
-	exitFailed      = 4 // anything else: a damaged file, a full disk, a recovered panic
-)
-
-// The classes of errors that decide the exit code; any other error is exitFailed.
-var (
-	errWrong       = errors.New("wrong answers found")
-	errUsage       = errors.New("usage")
-	errUnreachable = errors.New("unreachable")
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
 
 // run executes the command line and returns the exit code. The first SIGINT or SIGTERM ends work in order, the second
 // one at once.
-func run(args []string) (code int) {
-	defer func() {
-		if r := recover(); r != nil {
-			fmt.Fprintf(os.Stderr, "tidemark: panic: %v\n%s", r, debug.Stack())
-			code = exitFailed
-		}
-	}()
+func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	go func() {
-		<-ctx.Done()
-		stop() // from now on a signal has its default effect
-	}()
+	context.AfterFunc(ctx, stop) // from now on a signal has its default effect
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := guard(func() error { return root.ExecuteContext(ctx) })
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "tidemark: %v\n", err)
+		if interrupted(ctx, err) {
+			err = fmt.Errorf("interrupted: %w", err)
+		}
+		report(os.Stderr, err)
 	}
 	return exitCode(err)
-}
-
-// exitCode is the one place that decides what an error means to the caller of the process.
-func exitCode(err error) int {
-	switch {
-	case err == nil:
-		return exitOK
-	case errors.Is(err, errWrong):
-		return exitWrong
-	case errors.Is(err, errUsage):
-		return exitUsage
-	case errors.Is(err, errUnreachable):
-		return exitUnreachable
-	}
-	return exitFailed
 }
 
 func newRoot() *cobra.Command {
@@ -81,13 +44,36 @@ source and view declarations, such as jobs/usedcar; a folder that is not there i
 Every flag can be set in the environment: --kafka as TIDEMARK_KAFKA, and so on.
 
 Exit codes: 0 fine · 1 wrong answers found · 2 usage or job file · 3 something unreachable after --wait · 4 failed.`,
+		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
-	root.CompletionOptions.DisableDefaultCmd = false
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &flagsError{cmd, err} })
+	root.SuggestionsMinimumDistance = 2             // edits
+	root.CompletionOptions.DisableDefaultCmd = true // newCompletion is ours: it knows its arguments
 	root.AddCommand(commands()...)
 	return root
+}
+
+// noSuchCommand admits no arguments: what is left over once cobra has looked for a command is none.
+func noSuchCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "tidemark --help lists the commands"
+	if like := root.SuggestionsFor(args[0]); len(like) > 0 {
+		hint = "did you mean " + strings.Join(like, " or ") + "?"
+	}
+	return usagef("there is no command %q; %s", args[0], hint)
+}
+
+// version is that of the module, as the go command wrote it into the binary.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,6 +55,9 @@ var (
 	descLag       = prometheus.NewDesc("tidemark_speed_lag_records", "Records of the log not folded.", []string{"partition"}, nil)
 	descOpenBytes = prometheus.NewDesc("tidemark_speed_open_bytes", "Bytes of tiles in memory, about.", []string{"partition"}, nil)
 	descWaiting   = prometheus.NewDesc("tidemark_speed_waiting_lanes", "Lanes that batch has to begin.", []string{"partition"}, nil)
+	descRun       = prometheus.NewDesc("tidemark_batch_run", "Last checked run.", []string{"view", "generation"}, nil)
+	descPublished = prometheus.NewDesc("tidemark_batch_published_run", "Run that every lane has taken in.", []string{"view", "generation"}, nil)
+	descRowsLeft  = prometheus.NewDesc("tidemark_batch_rows_left", "Rows of run files that lanes are still to take in.", []string{"view", "generation"}, nil)
 	descStopped   = prometheus.NewDesc("tidemark_speed_stopped", "1 if the partition stopped and needs an operator.", []string{"partition"}, nil)
 )
 
@@ -61,7 +65,7 @@ var (
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descDecoded, descRejected, descFolded, descFlushes, descTiles, descFailures, descRefusals, descFreshness, descPosition, descLag,
-		descOpenBytes, descWaiting, descStopped,
+		descOpenBytes, descWaiting, descStopped, descRun, descPublished, descRowsLeft,
 	} {
 		ch <- d
 	}
@@ -69,6 +73,14 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	if b := m.node.batch; b != nil {
+		for _, v := range b.service.Status() {
+			labels := []string{v.View, strconv.FormatInt(v.Generation, 10)}
+			ch <- prometheus.MustNewConstMetric(descRun, prometheus.GaugeValue, float64(v.Run), labels...)
+			ch <- prometheus.MustNewConstMetric(descPublished, prometheus.GaugeValue, float64(max(v.Lanes.Run-1, 0)), labels...)
+			ch <- prometheus.MustNewConstMetric(descRowsLeft, prometheus.GaugeValue, float64(v.Lanes.RowsLeft), labels...)
+		}
+	}
 	l := m.node.speedNow()
 	if l == nil {
 		return

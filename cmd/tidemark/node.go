@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/tidemark-io/tidemark/serving/api"
@@ -52,7 +53,7 @@ type node struct {
 // openNode connects to the log and the store. close ends both.
 func openNode(ctx context.Context, j *job.Job, o *options, l logger) (n *node, err error) {
 	n = &node{job: j, o: o, logger: l, cron: defaultCron, tailAge: archive.DefaultTailAge, failed: make(chan error, 16)}
-	if n.store, err = openStore(ctx, o, l, true); err != nil {
+	if n.store, err = openStore(ctx, o, l, ownStore); err != nil {
 		return nil, err
 	}
 	if n.kafka, err = dialKafka(ctx, o, l); err != nil {
@@ -99,14 +100,27 @@ func (n *node) fail(err error) {
 	}
 }
 
-// awaitTopics waits until the topics of all sources exist, bounded by --wait.
+// awaitTopics waits until the topics of all sources exist, bounded by --wait, and judges them: what cannot be a log is
+// refused before anything is read from it.
 func (n *node) awaitTopics(ctx context.Context) error {
-	passing := func(err error) bool { return kafkalog.Transient(err) || errors.Is(err, kafkalog.ErrNoTopic) }
 	for i := range n.job.Sources {
-		name := n.job.Sources[i].Topic
-		_, err := retry(ctx, n.logger, "topic "+name, n.o.wait, passing, func() (kafkalog.Topic, error) { return n.kafka.Topic(ctx, name) })
+		src := &n.job.Sources[i]
+		a := awaited{
+			what:    "topic " + src.Topic,
+			cure:    "gen and produce create it; source " + src.Name + " declares its name",
+			passing: func(err error) bool { return kafkalog.Transient(err) || errors.Is(err, kafkalog.ErrNoTopic) },
+		}
+		t, err := retry(ctx, n.logger, a, n.o.wait, func() (kafkalog.Topic, error) { return n.kafka.Topic(ctx, src.Topic) })
 		if err != nil {
 			return err
+		}
+		if t.Compacted {
+			return usagef("topic %s has cleanup.policy=compact: what was counted would be gone from the log; use a topic with cleanup.policy=delete", t.Name)
+		}
+		if !t.AppendTime {
+			n.logger.Warn("the topic keeps the producers' own record times (CreateTime), so no broker's clock bounds the events' times: "+
+				"one producer whose clock is ahead moves its entities' windows ahead; set message.timestamp.type=LogAppendTime",
+				"topic", t.Name, "source", src.Name)
 		}
 	}
 	return nil
@@ -128,7 +142,7 @@ func (n *node) startArchive(ctx context.Context) error {
 			return err
 		}
 		n.archivers = append(n.archivers, a)
-		n.beside.Go(func() { n.fail(a.Run(ctx)) })
+		n.beside.Go(func() { n.fail(guard(func() error { return a.Run(ctx) })) })
 	}
 	return nil
 }
@@ -150,9 +164,9 @@ func (n *node) startHTTP(ctx context.Context) error {
 	if embedded {
 		mux.Handle(storehttp.Prefix, storehttp.Handler(n.store))
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", n.o.http)
+	l, err := listen(ctx, n.o.http)
 	if err != nil {
-		return fmt.Errorf("%w: --http: %w", errUsage, err)
+		return err
 	}
 	n.address = l.Addr().String()
 	if embedded {
@@ -178,6 +192,18 @@ func (n *node) startHTTP(ctx context.Context) error {
 		}
 	})
 	return nil
+}
+
+// listen listens at --http. An address that is none is a mistake in the flag; one that is taken is not.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("--http %s: %w; give another port, or 0 for any", address, err)
+	case err != nil:
+		return nil, usagef("--http %s: %w", address, err)
+	}
+	return l, nil
 }
 
 // ready tells why the process cannot do its work, nil if it can.

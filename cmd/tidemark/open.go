@@ -7,9 +7,13 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tidemark-io/tidemark/jobs"
+	"github.com/tidemark-io/tidemark/serving/lookup"
+	"github.com/tidemark-io/tidemark/serving/pebblestore"
 	"github.com/tidemark-io/tidemark/serving/store"
 	"github.com/tidemark-io/tidemark/shared/history"
 	"github.com/tidemark-io/tidemark/shared/job"
@@ -27,18 +31,13 @@ func loadJob(folder string) (*job.Job, error) {
 	if embedded && err == nil {
 		fmt.Fprintf(os.Stderr, "there is no folder %s here; the built-in job %s is used\n", folder, j.Name)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %w", errUsage, err)
+	switch {
+	case errors.Is(err, job.ErrJob):
+		return nil, usagef("job %s is at fault:\n%w", folder, err)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return nil, usagef("%w: JOB is a folder with sources/ and views/", err)
 	}
-	return j, jobError(err)
-}
-
-// jobError makes a fault in a job's files an error of usage; one of reading them stays what it is.
-func jobError(err error) error {
-	if _, ok := errors.AsType[*job.Faults](err); ok {
-		return fmt.Errorf("%w: %w", errUsage, err)
-	}
-	return err
+	return j, err
 }
 
 // setBlock overrides the block size of all sources of a job. Revisions do not depend on it.
@@ -47,7 +46,7 @@ func setBlock(j *job.Job, block int64) error {
 		return nil
 	}
 	if !position.ValidBlock(block) {
-		return fmt.Errorf("%w: --block %d: want a power of two up to %d", errUsage, block, 1<<30)
+		return usagef("--block %d: want a power of two up to %d", block, 1<<30)
 	}
 	for i := range j.Sources {
 		j.Sources[i].Block = block
@@ -60,19 +59,28 @@ func setBlock(j *job.Job, block int64) error {
 	return nil
 }
 
-// retry calls open until it succeeds, fails for good, or wait is over; what is worth waiting for is said once.
-func retry[T any](ctx context.Context, logger *slog.Logger, what string, wait time.Duration, passing func(error) bool, open func() (T, error)) (T, error) {
+// awaited is something that a command needs and that may come up later.
+type awaited struct {
+	what    string
+	cure    string
+	passing func(error) bool // errors worth waiting for
+}
+
+// retry calls open until it succeeds, fails for good, or wait is over; what is waited for is said once.
+func retry[T any](ctx context.Context, logger *slog.Logger, a awaited, wait time.Duration, open func() (T, error)) (T, error) {
 	deadline := time.Now().Add(wait)
 	for said := false; ; said = true {
 		v, err := open()
-		if err == nil || !passing(err) {
+		switch {
+		case err == nil || !a.passing(err):
 			return v, err
-		}
-		if ctx.Err() != nil || !time.Now().Add(retryEvery).Before(deadline) {
-			return v, fmt.Errorf("%w: %s after waiting %v: %w", errUnreachable, what, wait, err)
+		case ctx.Err() != nil:
+			return v, fmt.Errorf("waiting for %s: %w", a.what, ctx.Err())
+		case !time.Now().Add(retryEvery).Before(deadline):
+			return v, &classed{errUnreachable, fmt.Errorf("%s cannot be used (waited %v): %w\n%s", a.what, wait, err, a.cure)}
 		}
 		if !said {
-			logger.Info("waiting for "+what, "at_most", wait, "error", err)
+			logger.Info("waiting for "+a.what, "at_most", wait, "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -81,32 +89,90 @@ func retry[T any](ctx context.Context, logger *slog.Logger, what string, wait ti
 	}
 }
 
-// openStore opens the store of --store. A role that must own an embedded store says so; tools reach it through whoever
-// does.
-func openStore(ctx context.Context, o *options, logger *slog.Logger, owner bool) (store.Store, error) {
+// storeUse is what a command does with the store, which matters to an embedded one.
+type storeUse int
+
+const (
+	readStore   storeUse = iota // must be there already, here or through the HTTP of whoever owns it
+	changeStore                 // likewise, but made if it is not there
+	ownStore                    // made if it is not there, and nobody else may own it
+)
+
+// errNoStore says that there is no embedded store in a folder that is only to be read.
+var errNoStore = errors.New("there is no store in this folder")
+
+// openStore opens the store of --store.
+func openStore(ctx context.Context, o *options, logger *slog.Logger, use storeUse) (store.Store, error) {
 	if err := store.Check(o.store); err != nil {
-		return nil, fmt.Errorf("%w: --store: %w", errUsage, err)
+		return nil, usagef("--store: %w", err)
 	}
-	opts := store.Options{Logger: logger, Owner: owner, Warn: func(w string) { logger.Warn("store: " + w) }}
-	passing := func(err error) bool { return errors.Is(err, lane.ErrUnavailable) }
-	return retry(ctx, logger, "the store", o.wait, passing, func() (store.Store, error) { return store.Open(ctx, o.store, opts) })
+	opts := store.Options{Logger: logger, Owner: use == ownStore, Warn: func(w string) { logger.Warn("store: " + w) }}
+	a := awaited{
+		what: "the store " + withoutPassword(o.store),
+		cure: "start it, or name yours with --store or TIDEMARK_STORE",
+		passing: func(err error) bool {
+			return errors.Is(err, lane.ErrUnavailable) || errors.Is(err, pebblestore.ErrLocked) || errors.Is(err, errNoStore)
+		},
+	}
+	dir, embedded := store.PebbleDir(o.store)
+	if embedded {
+		a.cure = "one process at a time owns an embedded store; up and batch --once make it; name yours with --store or TIDEMARK_STORE"
+	}
+	return retry(ctx, logger, a, o.wait, func() (store.Store, error) {
+		if embedded && use == readStore {
+			if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("%w: %w", errNoStore, err)
+			}
+		}
+		return store.Open(ctx, o.store, opts)
+	})
+}
+
+// withoutPassword returns a store's URL as it may be printed.
+func withoutPassword(url string) string {
+	scheme, rest, isURL := strings.Cut(url, "://")
+	if at := strings.LastIndex(rest, "@"); isURL && at >= 0 {
+		return scheme + "://…@" + rest[at+1:]
+	}
+	return url
 }
 
 // dialKafka connects to --kafka.
 func dialKafka(ctx context.Context, o *options, logger *slog.Logger) (*kafkalog.Client, error) {
 	cfg := kafkalog.Config{Brokers: o.kafka}
 	if err := cfg.Validate(); err != nil {
-		return nil, fmt.Errorf("%w: --kafka: %w", errUsage, err)
+		return nil, usagef("--kafka: %w", err)
 	}
-	return retry(ctx, logger, "Kafka", o.wait, kafkalog.Transient, func() (*kafkalog.Client, error) { return kafkalog.Dial(ctx, cfg) })
+	a := awaited{
+		what:    "Kafka at " + strings.Join(o.kafka, ","),
+		cure:    "start one (tidemark broker is for trying out), or name yours with --kafka or TIDEMARK_KAFKA",
+		passing: kafkalog.Transient,
+	}
+	return retry(ctx, logger, a, o.wait, func() (*kafkalog.Client, error) { return kafkalog.Dial(ctx, cfg) })
 }
 
-// openHistory reads the archive, and the log behind it if Kafka can be reached. Without Kafka only the archive is read,
-// which the caller may refuse.
+// openHistory connects to what holds the whole log: the archive, and Kafka behind it.
 func openHistory(ctx context.Context, o *options, logger *slog.Logger) (*history.Log, func(), error) {
 	c, err := dialKafka(ctx, o, logger)
 	if err != nil {
 		return nil, nil, err
 	}
 	return &history.Log{Dir: o.archive, Topics: c}, c.Close, nil
+}
+
+// awaitServed waits, at most --wait, until the views are served; an unknown one is an error at once.
+func awaitServed(ctx context.Context, o *options, logger *slog.Logger, r *lookup.Reader, views ...string) error {
+	for _, name := range views {
+		a := awaited{
+			what: "view " + name,
+			cure: "the batch role makes it: run up, or batch --once",
+			passing: func(err error) bool {
+				return errors.Is(err, lookup.ErrNoManifest) || errors.Is(err, lane.ErrUnavailable)
+			},
+		}
+		if _, err := retry(ctx, logger, a, o.wait, func() (*lookup.Generation, error) { return r.Served(ctx, name) }); err != nil {
+			return lookupError(err)
+		}
+	}
+	return nil
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -60,9 +62,6 @@ func (n *node) startSpeed(ctx context.Context) (*speedLayer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("describing topic %s: %w", n.job.Sources[i].Topic, err)
 		}
-		if t.Compacted {
-			return nil, fmt.Errorf("%w: topic %s has cleanup.policy=compact: what was counted would be gone from the log; use a topic with cleanup.policy=delete", errUsage, t.Name)
-		}
 		byName[t.Name] = t
 		topics = append(topics, t.Name)
 	}
@@ -83,7 +82,12 @@ func (n *node) startSpeed(ctx context.Context) (*speedLayer, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	l := &speedLayer{service: s, stop: cancel, done: make(chan error, 1)}
 	go func() {
-		err := s.Run(ctx)
+		err := guard(func() error { return s.Run(ctx) })
+		if ctx.Err() == nil {
+			// Nobody asked it to end, and nobody waits at done.
+			n.fail(fmt.Errorf("the speed layer ended: %w", cmp.Or(err, errEnded)))
+			err = nil
+		}
 		if cerr := group.Close(); err == nil && cerr != nil {
 			err = fmt.Errorf("leaving consumer group: %w", cerr)
 		}
@@ -91,3 +95,6 @@ func (n *node) startSpeed(ctx context.Context) (*speedLayer, error) {
 	}()
 	return l, nil
 }
+
+// errEnded is why a layer ended that gave no reason.
+var errEnded = errors.New("it gave no reason")

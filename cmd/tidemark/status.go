@@ -29,12 +29,12 @@ type viewStatus struct {
 	Identity   string            `json:"identity"`
 	State      string            `json:"state"`
 	Revision   string            `json:"revision"`
-	Run        int64             `json:"run"` // last checked run
+	Run        int64             `json:"run"` // last checked run, 0 for none
 	Cut        map[string]int64  `json:"cut"`
 	Lanes      int               `json:"lanes"`
 	Whole      int               `json:"lanes_whole"`   // lanes that can claim their content
 	Published  int64             `json:"published_run"` // every lane has taken in all runs up to this one
-	Degraded   string            `json:"degraded"`      // why a lane cannot claim its content, of the first that cannot
+	Degraded   *string           `json:"degraded"`      // why a lane cannot claim its content, of the first that cannot
 	Partitions []partitionStatus `json:"partitions"`
 }
 
@@ -52,7 +52,10 @@ func newStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status JOB",
 		Short: "Show how far every view is: runs, lanes, partitions, lag",
-		Args:  oneJob,
+		Long: `status tells of every view's generations, from the store's marks, the archive and the log: the last run, how many lanes have
+taken it in, and by partition the cut, how far the archive is, the offset that every lane has reached, and the log's end.`,
+		ValidArgsFunction: completeJob,
+		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := fromEnvironment(cmd, &o); err != nil {
 				return err
@@ -61,8 +64,8 @@ func newStatus() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ctx, logger := cmd.Context(), newLogger(cmd.ErrOrStderr())
-			s, err := openStore(ctx, &o, logger, false)
+			ctx, logger := cmd.Context(), newToolLogger(cmd.ErrOrStderr())
+			s, err := openStore(ctx, &o, logger, readStore)
 			if err != nil {
 				return err
 			}
@@ -74,22 +77,17 @@ func newStatus() *cobra.Command {
 			defer done()
 			c := newCatalog(j, s)
 			r, err := c.status(ctx, h)
-			for deadline := time.Now().Add(o.wait); await && err == nil && !r.settled() && time.Now().Before(deadline); {
-				select {
-				case <-ctx.Done():
-					return ctx.Err()
-				case <-time.After(retryEvery / 2):
-				}
-				r, err = c.status(ctx, h)
+			if err == nil && await {
+				r, err = c.awaitSettled(ctx, h, r, o.wait)
 			}
 			if err != nil {
-				return err
+				return lookupError(err)
 			}
 			if err := r.write(cmd.OutOrStdout(), o.json()); err != nil {
 				return err
 			}
 			if await && !r.settled() {
-				return fmt.Errorf("%w: not every lane has reached the log's end within %v", errUnreachable, o.wait)
+				return &classed{errUnreachable, fmt.Errorf("not every lane has reached the log's end (waited %v): is up running?", o.wait)}
 			}
 			return nil
 		},
@@ -102,6 +100,20 @@ func newStatus() *cobra.Command {
 	o.outputFlag(f)
 	f.BoolVar(&await, "await", false, "wait, at most --wait, until every lane has taken in the whole log")
 	return cmd
+}
+
+// awaitSettled asks again until every lane has taken in the whole log, or wait is over.
+func (c *catalog) awaitSettled(ctx context.Context, h *history.Log, r *statusReport, wait time.Duration) (*statusReport, error) {
+	var err error
+	for deadline := time.Now().Add(wait); err == nil && !r.settled() && time.Now().Before(deadline); {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(retryEvery / 2):
+		}
+		r, err = c.status(ctx, h)
+	}
+	return r, err
 }
 
 // status reads how far everything is.
@@ -141,8 +153,8 @@ func (c *catalog) generationStatus(ctx context.Context, h *history.Log, m *manif
 		why := lookup.Claims(lm)
 		if why == "" {
 			v.Whole++
-		} else if v.Degraded == "" {
-			v.Degraded = why
+		} else if v.Degraded == nil {
+			v.Degraded = &why
 		}
 		if b, ok, err := lm.Batch(); err == nil && ok {
 			v.Published = min(v.Published, b.Run-1)
@@ -161,7 +173,7 @@ func (c *catalog) generationStatus(ctx context.Context, h *history.Log, m *manif
 			for _, lm := range marks {
 				mark, _, err := lm.Partition(s.Partition)
 				if err != nil {
-					v.Degraded = err.Error()
+					v.Degraded = textOrNull(err.Error())
 				}
 				least[name] = min(least[name], mark.Next)
 			}
@@ -200,10 +212,10 @@ func (r *statusReport) write(w io.Writer, asJSON bool) error {
 		return nil
 	}
 	for _, v := range r.Views {
-		fmt.Fprintf(w, "view %s, generation %d (%s, %s): run %d, published up to run %d, %d of %d lanes whole\n",
-			v.View, v.Generation, v.State, v.Identity, v.Run, v.Published, v.Whole, v.Lanes)
-		if v.Degraded != "" {
-			fmt.Fprintf(w, "  degraded: %s\n", v.Degraded)
+		fmt.Fprintf(w, "view %s, generation %d (%s, %s): %s, %d of %d lanes whole\n",
+			v.View, v.Generation, v.State, v.Identity, v.runs(), v.Whole, v.Lanes)
+		if v.Degraded != nil {
+			fmt.Fprintf(w, "  degraded: %s\n", *v.Degraded)
 		}
 		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(t, "  PARTITION\tCUT\tARCHIVED\tEVERY LANE AT\tLOG END\tLAG")
@@ -215,6 +227,17 @@ func (r *statusReport) write(w io.Writer, asJSON bool) error {
 		}
 	}
 	return nil
+}
+
+// runs says how far batch is.
+func (v *viewStatus) runs() string {
+	switch {
+	case v.Run == 0:
+		return "no run yet"
+	case v.Published == v.Run:
+		return fmt.Sprintf("run %d published", v.Run)
+	}
+	return fmt.Sprintf("run %d, every lane has taken in run %d", v.Run, v.Published)
 }
 
 // processStatus is what a process says of itself at /v1/status.

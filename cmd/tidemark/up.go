@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tidemark-io/tidemark/batch/schedule"
 	"github.com/tidemark-io/tidemark/speed/archive"
 )
 
@@ -25,7 +26,8 @@ func newUp() *cobra.Command {
 		Long: `up archives the job's topics to Parquet, runs batch on cron, applies events in the speed layer and answers lookups over
 HTTP. It prints a line "ready role=up http=HOST:PORT" when every view is served. SIGTERM drains and exits 0; killed at any
 moment it goes on where the store says, with nothing done by hand.`,
-		Args: oneJob,
+		ValidArgsFunction: completeJob,
+		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := fromEnvironment(cmd, &o); err != nil {
 				return err
@@ -37,7 +39,18 @@ moment it goes on where the store says, with nothing done by hand.`,
 			if err := setBlock(j, block); err != nil {
 				return err
 			}
-			n, err := openNode(cmd.Context(), j, &o, newLogger(cmd.ErrOrStderr()))
+			if tailAge < 0 {
+				return usagef("--tail-age %v: want 0 or more", tailAge)
+			}
+			if _, err := schedule.Parse(cron); err != nil {
+				return usagef("--cron: %w", err)
+			}
+			l := newLogger(cmd.ErrOrStderr())
+			n, err := openNode(cmd.Context(), j, &o, l)
+			if interrupted(cmd.Context(), err) {
+				l.Info("told to end before anything was begun")
+				return nil
+			}
 			if err != nil {
 				return err
 			}
@@ -66,7 +79,9 @@ func (n *node) up(cmd *cobra.Command) error {
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	err := n.start(ctx)
-	if err == nil {
+	if interrupted(cmd.Context(), err) {
+		err = nil
+	} else if err == nil {
 		if err = n.awaitReady(ctx); err == nil && ctx.Err() == nil {
 			fmt.Fprintln(cmd.OutOrStdout(), n.describe("up"))
 			select {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,10 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tidemark-io/tidemark/serving/lookup"
-	"github.com/tidemark-io/tidemark/serving/store"
 	"github.com/tidemark-io/tidemark/serving/verify"
-	"github.com/tidemark-io/tidemark/shared/history"
 )
 
 func newVerify() *cobra.Command {
@@ -25,7 +21,8 @@ func newVerify() *cobra.Command {
 those marks claim, with the plain fold, and compares bytes. It can run while everything else runs. What cannot be verified
 counts as wrong: a lane that is not whole after --wait, a mark past the log's end, a tile that does not read. If a lane is
 damaged, delete all its marks: it fills itself. Exit code 1 if anything is wrong.`,
-		Args: oneJob,
+		ValidArgsFunction: completeJob,
+		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := fromEnvironment(cmd, &o); err != nil {
 				return err
@@ -34,8 +31,11 @@ damaged, delete all its marks: it fills itself. Exit code 1 if anything is wrong
 			if err != nil {
 				return err
 			}
-			ctx, logger := cmd.Context(), newLogger(cmd.ErrOrStderr())
-			s, err := openStore(ctx, &o, logger, false)
+			if sample < 0 {
+				return usagef("--sample %d: want 0 or more", sample)
+			}
+			ctx, logger := cmd.Context(), newToolLogger(cmd.ErrOrStderr())
+			s, err := openStore(ctx, &o, logger, readStore)
 			if err != nil {
 				return err
 			}
@@ -45,16 +45,18 @@ damaged, delete all its marks: it fills itself. Exit code 1 if anything is wrong
 				return err
 			}
 			defer done()
-			report, err := runVerify(ctx, &o, newReader(j, s), s, h, sample, progressTo(cmd.ErrOrStderr()))
+			r := newReader(j, s)
+			if err := awaitServed(ctx, &o, logger, r, r.Views()...); err != nil {
+				return err
+			}
+			report, err := verify.Run(ctx, verify.Config{
+				Reader: r, Store: s, Log: h, Sample: sample, Wait: o.wait, Progress: progressTo(cmd.ErrOrStderr()),
+			})
 			if err != nil {
 				return lookupError(err)
 			}
-			if o.json() {
-				if err := json.NewEncoder(cmd.OutOrStdout()).Encode(report); err != nil {
-					return err
-				}
-			} else {
-				printReport(cmd.OutOrStdout(), report)
+			if err := writeReport(cmd.OutOrStdout(), report, o.json()); err != nil {
+				return err
 			}
 			return wrongError(report)
 		},
@@ -69,9 +71,12 @@ damaged, delete all its marks: it fills itself. Exit code 1 if anything is wrong
 	return cmd
 }
 
-// runVerify verifies the served generations of a job's views. A view without a manifest is waited for.
-func runVerify(ctx context.Context, o *options, r *lookup.Reader, s store.Store, h *history.Log, sample int, progress func(view, what string, done, of int)) (*verify.Report, error) {
-	return verify.Run(ctx, verify.Config{Reader: r, Store: s, Log: h, Sample: sample, Wait: o.wait, Progress: progress})
+func writeReport(w io.Writer, r *verify.Report, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(r)
+	}
+	printReport(w, r)
+	return nil
 }
 
 // progressTo says on w, at most every few seconds, how far a long verification is.
@@ -89,7 +94,7 @@ func wrongError(r *verify.Report) error {
 	if r.Wrong == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %d of %d entities", errWrong, r.Wrong, r.Entities)
+	return &classed{errWrong, fmt.Errorf("%d of %d entities are wrong; if a lane is damaged, delete all its marks: it fills itself", r.Wrong, r.Entities)}
 }
 
 func printReport(w io.Writer, r *verify.Report) {

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -37,7 +40,10 @@ func newVersions() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "versions JOB",
 		Short: "List generations and their runs: cut, digest, how far published",
-		Args:  oneJob,
+		Long: `versions reads the journals under --state, and the store's marks to tell in how many lanes a run is. A run is registered
+(with its cut, before any work), checked (its files are in place), or failed (a sampled row was not what the fold makes).`,
+		ValidArgsFunction: completeJob,
+		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := fromEnvironment(cmd, &o); err != nil {
 				return err
@@ -46,16 +52,12 @@ func newVersions() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := openStore(cmd.Context(), &o, newLogger(cmd.ErrOrStderr()), false)
+			s, err := openStore(cmd.Context(), &o, newToolLogger(cmd.ErrOrStderr()), readStore)
 			if err != nil {
 				return err
 			}
 			defer s.Close()
-			var names []string
-			for i := range j.Views {
-				names = append(names, j.Views[i].Name)
-			}
-			all, err := batch.Versions(cmd.Context(), o.state, j.Name, names, s.Marks)
+			all, err := batch.Versions(cmd.Context(), o.state, j.Name, viewNames(j), s.Marks)
 			if err != nil {
 				return batchError(err)
 			}
@@ -93,19 +95,32 @@ func versionReports(all []batch.Version) []versionReport {
 
 func printVersions(w io.Writer, name string, all []versionReport) error {
 	if len(all) == 0 {
-		fmt.Fprintf(w, "job %s has no generation under this --state yet; batch --once makes the first\n", name)
+		fmt.Fprintf(w, "job %s has no generation under this --state yet; up and batch --once make the first\n", name)
 		return nil
 	}
 	for _, v := range all {
 		fmt.Fprintf(w, "view %s, generation %d (%s), identity %s, revision %.12s\n", v.View, v.Generation, v.State, v.Identity, v.Revision)
+		if len(v.Runs) == 0 {
+			fmt.Fprintln(w, "  no run yet")
+			continue
+		}
 		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(t, "  RUN\tKIND\tSTATE\tROWS\tPUBLISHED\tDIGEST\tCUT")
 		for _, r := range v.Runs {
-			fmt.Fprintf(t, "  %d\t%s\t%s\t%d\t%d of %d lanes\t%.16s\t%v\n", r.Run, r.Kind, r.State, r.Rows, r.Published, v.Lanes, r.Digest, r.Cut)
+			fmt.Fprintf(t, "  %d\t%s\t%s\t%d\t%d of %d lanes\t%.16s\t%s\n", r.Run, r.Kind, r.State, r.Rows, r.Published, v.Lanes, r.Digest, cutText(r.Cut))
 		}
 		if err := t.Flush(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// cutText prints a cut, partitions in order.
+func cutText(cut map[string]int64) string {
+	parts := make([]string, 0, len(cut))
+	for _, p := range slices.Sorted(maps.Keys(cut)) {
+		parts = append(parts, fmt.Sprintf("%s@%d", p, cut[p]))
+	}
+	return strings.Join(parts, " ")
 }
