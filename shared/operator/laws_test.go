@@ -71,9 +71,10 @@ func TestLaws(t *testing.T) {
 	for _, kind := range operator.Kinds() {
 		for i, cfg := range configs[kind.Name] {
 			for name, ws := range windowSets {
+				cfg := cfg // each trial has windows of its own
+				cfg.Windows = ws
 				t.Run(fmt.Sprintf("%s/%d/%s", kind.Name, i, name), func(t *testing.T) {
 					t.Parallel()
-					cfg.Windows = ws
 					operatortest.Laws(t, kind, cfg, nil)
 				})
 			}
