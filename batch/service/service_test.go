@@ -342,10 +342,10 @@ func (w *world) digests() (all []string) {
 // TestRun runs the role for an hour and a half in which the archive grows, the store goes away, loses its last changes, a
 // lane, and everything: it ends with everything served, made by one run for each time that something was new.
 func TestRun(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		w := newWorld(t, seed)
 		synctest.Test(t, func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(seed, 9))
+			rng, fates := rand.New(rand.NewPCG(seed, 9)), rand.New(rand.NewPCG(seed, 10))
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error)
 			go func() { done <- w.service().Run(ctx) }()
@@ -369,7 +369,9 @@ func TestRun(t *testing.T) {
 					}
 				case 4:
 					w.store.SetFaults(func(memstore.Op) memstore.Fate {
-						return []memstore.Fate{memstore.Deliver, memstore.LoseCall, memstore.LoseReply}[rng.IntN(3)]
+						w.mu.Lock() // the role's goroutines come here
+						defer w.mu.Unlock()
+						return []memstore.Fate{memstore.Deliver, memstore.LoseCall, memstore.LoseReply}[fates.IntN(3)]
 					})
 				default:
 					w.store.SetFaults(nil)
