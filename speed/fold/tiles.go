@@ -7,13 +7,18 @@ import (
 	"github.com/tidemark-io/tidemark/shared/lane"
 )
 
-// maxKeptArenaBytes bounds what is kept of an arena for the next flush: after a store was away one flush is large, the
-// next ones are not.
-const maxKeptArenaBytes = 8 << 20
+// What is kept for the next flush is bounded: after a store was away one flush is large, the next ones are not.
+const (
+	maxKeptArenaBytes = 8 << 20
+	maxKeptTiles      = 1 << 16
+)
 
-// tileBuffer encodes the tiles of one flush into one arena, which is used again by the next.
+// tileBuffer encodes the tiles of one flush into arenas, which are used again by the next. What they hold stays where it
+// was when they grow: slices of it are good until the next flush.
 type tileBuffer struct {
 	arena   []byte
+	changes []lane.RowChange
+	fields  []lane.Field
 	entries []entry // of the lane being encoded
 }
 
@@ -31,6 +36,9 @@ func (s span) of(b []byte) []byte { return b[s.from:s.to:s.to] }
 func (t *tileBuffer) reset() {
 	if t.arena = t.arena[:0]; cap(t.arena) > maxKeptArenaBytes {
 		t.arena = nil
+	}
+	if t.changes, t.fields = t.changes[:0], t.fields[:0]; cap(t.fields) > maxKeptTiles {
+		t.changes, t.fields = nil, nil
 	}
 }
 
@@ -50,8 +58,7 @@ func (t *tileBuffer) add(b *block, slot int) {
 	t.entries = append(t.entries, e)
 }
 
-// rows groups the entries by key: an entity with tiles in two open blocks is one row. The slices stay valid until the
-// arena is reset, also when it grows: they then keep the memory that it had.
+// rows groups the entries by key: an entity with tiles in two open blocks is one row. The slices stay valid until reset.
 func (t *tileBuffer) rows() []lane.RowChange {
 	if len(t.entries) == 0 {
 		return nil
@@ -59,16 +66,13 @@ func (t *tileBuffer) rows() []lane.RowChange {
 	if t.entries[0].name != t.entries[len(t.entries)-1].name {
 		slices.SortStableFunc(t.entries, func(a, b entry) int { return bytes.Compare(a.key.of(t.arena), b.key.of(t.arena)) })
 	}
-	rows := make([]lane.RowChange, 0, len(t.entries))
-	fields := make([]lane.Field, len(t.entries))
-	for i, e := range t.entries {
-		fields[i] = lane.Field{Name: e.name, Value: e.value.of(t.arena)}
-		if i > 0 && bytes.Equal(e.key.of(t.arena), t.entries[i-1].key.of(t.arena)) {
-			last := &rows[len(rows)-1]
-			last.Set = append(last.Set, fields[i])
-			continue
+	from := len(t.changes)
+	for i := 0; i < len(t.entries); {
+		first, key := len(t.fields), t.entries[i].key.of(t.arena)
+		for ; i < len(t.entries) && bytes.Equal(key, t.entries[i].key.of(t.arena)); i++ {
+			t.fields = append(t.fields, lane.Field{Name: t.entries[i].name, Value: t.entries[i].value.of(t.arena)})
 		}
-		rows = append(rows, lane.RowChange{Key: e.key.of(t.arena), Set: fields[i : i+1 : i+1]})
+		t.changes = append(t.changes, lane.RowChange{Key: key, Set: t.fields[first:len(t.fields):len(t.fields)]})
 	}
-	return rows
+	return t.changes[from:len(t.changes):len(t.changes)]
 }

@@ -55,7 +55,7 @@ type reply struct {
 // nothing else: what it has not written is folded again by whoever repairs the cause.
 func (w *worker) run(ctx context.Context) {
 	defer w.caught()
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(w.cfg.MarksEvery)
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		timer.Reset(w.pump(time.Now()))

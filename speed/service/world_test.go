@@ -391,9 +391,10 @@ func (d *door) wait(ctx context.Context) error {
 	d.mu.Lock()
 	hangs, delay := d.hangs, d.delay
 	d.mu.Unlock()
-	if hangs {
+	switch {
+	case hangs:
 		<-ctx.Done()
-	} else {
+	case delay > 0:
 		select {
 		case <-time.After(delay):
 		case <-ctx.Done():
