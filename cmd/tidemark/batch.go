@@ -25,9 +25,6 @@ import (
 // batchLayer is the batch role within a process of all roles.
 type batchLayer struct {
 	service *batch.Service
-
-	mu     sync.Mutex
-	failed error // a run whose check failed: batch has stopped, the old answers go on
 }
 
 // batchConfig is what every use of batch has in common. Blocks are those of the job, which --block may have changed.
@@ -65,20 +62,13 @@ func newBatchLayer(n *node) (*batchLayer, error) {
 func (b *batchLayer) run(ctx context.Context) error {
 	err := guard(func() error { return b.service.Run(ctx) })
 	if errors.Is(err, batch.ErrCheck) {
-		b.mu.Lock()
-		b.failed = err
-		b.mu.Unlock()
-		return nil
+		return nil // failure says so while the process runs
 	}
 	return batchError(err)
 }
 
 // failure returns why batch has stopped, nil if it has not.
-func (b *batchLayer) failure() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.failed
-}
+func (b *batchLayer) failure() error { return b.service.Failure() }
 
 // summary says in a few words how far batch is, views that are equally far together.
 func (b *batchLayer) summary() string {
@@ -210,15 +200,33 @@ func batchProgress(w io.Writer) func(batch.Event) {
 			fmt.Fprintf(w, "%s: %d of %d\n", e.Step, e.Done, e.Total)
 			return
 		}
-		line := string(e.Kind)
-		if e.View != "" {
-			line += fmt.Sprintf(" (view %s, generation %d, run %d)", e.View, e.Generation, e.Run)
+		if line := batchLine(e); line != "" {
+			fmt.Fprintln(w, line)
 		}
-		if e.Err != nil {
-			line += ": " + e.Err.Error()
-		}
-		fmt.Fprintln(w, line)
 	}
+}
+
+// batchLine says what happened; empty for what the command's own last lines say.
+func batchLine(e batch.Event) string {
+	line := string(e.Kind)
+	switch {
+	case e.Kind == batch.EventSkipped, e.Kind == batch.EventFailed:
+		return ""
+	case e.Kind == batch.EventPublished:
+		line = "run is in every lane"
+	case e.Kind == batch.EventBegun || e.Kind == batch.EventSwept:
+		line = fmt.Sprintf("%d %s", e.Done, e.Kind)
+	}
+	switch {
+	case e.Run > 0:
+		line = fmt.Sprintf("view %s, generation %d, run %d: %s", e.View, e.Generation, e.Run, line)
+	case e.View != "":
+		line = fmt.Sprintf("view %s, generation %d: %s", e.View, e.Generation, line)
+	}
+	if e.Err != nil {
+		line += ": " + e.Err.Error()
+	}
+	return line
 }
 
 func batchOnce(ctx context.Context, s *batch.Service, w io.Writer) error {
