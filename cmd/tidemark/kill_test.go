@@ -100,5 +100,5 @@ func (in *installation) awaitRecords(n int64) {
 // awaitTakenIn waits until status says that every lane is at the log's end.
 func (in *installation) awaitTakenIn() {
 	in.t.Helper()
-	output(in.t, 3*time.Minute, in.flags("status", "../../jobs/usedcar", "--await", "--wait", "120s")...)
+	output(in.t, 3*time.Minute, in.flags("status", in.job, "--await", "--wait", "120s")...)
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -144,9 +146,45 @@ func output(t testing.TB, within time.Duration, args ...string) string {
 	return p.out.String()
 }
 
+// result is what a command came to.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// invoke runs a command to its end with what it reads from standard input, and keeps its outputs apart.
+func invoke(t testing.TB, stdin string, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), invokeTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asTidemark+"=1")
+	cmd.Stdin = strings.NewReader(stdin)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended || ctx.Err() != nil {
+		t.Fatalf("tidemark %s: %v\n%s", strings.Join(args, " "), errors.Join(err, ctx.Err()), errs.String())
+	}
+	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+}
+
+// invokeTimeout bounds one command; none of the tests' takes a tenth of it.
+const invokeTimeout = 3 * time.Minute
+
+// want fails the test unless the command ended with this code.
+func (r result) want(t testing.TB, code int) result {
+	t.Helper()
+	if r.code != code {
+		t.Fatalf("exit code %d, want %d\n%s%s", r.code, code, r.stdout, r.stderr)
+	}
+	return r
+}
+
 // installation is the folders and addresses of one set of processes.
 type installation struct {
 	t      testing.TB
+	job    string
 	kafka  string
 	store  string
 	folder string
@@ -159,7 +197,7 @@ func newInstallation(t testing.TB, store string) *installation {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Close)
-	in := &installation{t: t, kafka: b.Addr(), folder: t.TempDir(), store: store}
+	in := &installation{t: t, job: "../../jobs/usedcar", kafka: b.Addr(), folder: t.TempDir(), store: store}
 	if store == "" {
 		in.store = "pebble:" + filepath.Join(in.folder, "store")
 	}
@@ -173,7 +211,7 @@ func (in *installation) flags(args ...string) []string {
 
 func (in *installation) up(args ...string) *process {
 	in.t.Helper()
-	all := in.flags("up", "../../jobs/usedcar", "--state", filepath.Join(in.folder, "state"), "--cron", "@every 2s", "--block", "2048",
+	all := in.flags("up", in.job, "--state", filepath.Join(in.folder, "state"), "--cron", "@every 2s", "--block", "2048",
 		"--session-timeout", "1s", "--wait", "30s")
 	return tidemark(in.t, append(all, args...)...)
 }
@@ -181,7 +219,7 @@ func (in *installation) up(args ...string) *process {
 // verified runs verify and returns its last line; anything wrong fails the test.
 func (in *installation) verified() string {
 	in.t.Helper()
-	out := output(in.t, 5*time.Minute, in.flags("verify", "../../jobs/usedcar", "--wait", "120s")...)
+	out := output(in.t, 5*time.Minute, in.flags("verify", in.job, "--wait", "120s")...)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	last := lines[len(lines)-1]
 	var entities, wrong int

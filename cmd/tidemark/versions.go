@@ -120,7 +120,7 @@ func printVersions(w io.Writer, name string, all []versionReport) error {
 func cutText(cut map[string]int64) string {
 	parts := make([]string, 0, len(cut))
 	for _, p := range slices.Sorted(maps.Keys(cut)) {
-		parts = append(parts, fmt.Sprintf("%s@%d", p, cut[p]))
+		parts = append(parts, fmt.Sprintf("%s:%d", p, cut[p]))
 	}
 	return strings.Join(parts, " ")
 }

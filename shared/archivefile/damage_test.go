@@ -101,7 +101,7 @@ func TestTruncatedAndForeignFiles(t *testing.T) {
 	for name, b := range cases {
 		replace(t, path, b)
 		err := inspect(t, path)
-		if !errors.Is(err, archivefile.ErrDamaged) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "move it away") {
+		if !errors.Is(err, archivefile.ErrDamaged) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "move it and the later ones") {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

@@ -40,8 +40,8 @@ func (e *DamageError) Error() string {
 	if e.Err != nil {
 		cause = ": " + e.Err.Error()
 	}
-	return fmt.Sprintf("reading archive file %s: %s%s; restore it from a copy, or move it away: "+
-		"the archiver writes it again if the log still has its offsets", e.Path, e.What, cause)
+	return fmt.Sprintf("reading archive file %s: %s%s; restore it from a copy, or move it "+
+		"and the later ones of its partition away: the archiver writes them again if the log still has their offsets", e.Path, e.What, cause)
 }
 
 // Is makes the error one of class ErrDamaged.
