@@ -60,12 +60,22 @@ type claim struct {
 	dropped     bool
 }
 
+// distrust takes back the claims of an answer whose marks were too old each time its rows had been read.
+func (a *Answer) distrust() {
+	for i := range a.Profiles {
+		if p := &a.Profiles[i]; p.Err == nil && p.Degraded == "" {
+			p.Degraded, p.Frontier = ReasonSlow+": the marks were too old when the row had been read", nil
+		}
+	}
+}
+
 // Reasons for a degraded answer, stable words for programs; a colon and words for people may follow.
 const (
 	ReasonNotBegun = "lane not begun"
 	ReasonDropped  = "generation dropped"
 	ReasonFilling  = "lane filling"
 	ReasonDamaged  = "marks damaged"
+	ReasonSlow     = "reader too slow"
 )
 
 // claimOf reads what the marks of a lane allow to claim. Every partition mark must be joined: an entity's events may come

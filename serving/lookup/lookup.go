@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,11 @@ func (r *Reader) Lookup(ctx context.Context, viewName string, keys []string, opt
 		if err != nil {
 			return nil, err
 		}
-		if !again || try == maxTries {
+		if !again {
+			return a, nil
+		}
+		if try == maxTries {
+			a.distrust()
 			return a, nil
 		}
 		// The lane was begun again, the generation dropped, or this reader slept: nothing cached counts any more.
@@ -75,7 +80,7 @@ type want struct {
 func (r *Reader) fill(ctx context.Context, a *Answer, keys []string, opt Options, since time.Time) (again bool, err error) {
 	g := a.Generation
 	wants, lanes := r.parse(a, keys)
-	marks, readAt, err := r.laneMarks(ctx, g, lanes, since)
+	marks, readAt, cached, err := r.laneMarks(ctx, g, lanes, since)
 	if err != nil {
 		return false, err
 	}
@@ -97,6 +102,11 @@ func (r *Reader) fill(ctx context.Context, a *Answer, keys []string, opt Options
 	now := r.cfg.Now()
 	if now.Sub(readAt) > maxRead {
 		again = true
+	}
+	// A row that is empty under cached marks may be one of a store that was emptied since: the marks say so when they are
+	// read again.
+	if cached {
+		again = again || slices.ContainsFunc(values, func(tiles [][]byte) bool { return len(tiles) == 0 })
 	}
 	m, ok := g.mergers.Get().(*view.Merger)
 	if !ok {

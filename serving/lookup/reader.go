@@ -2,6 +2,7 @@ package lookup
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -81,6 +82,7 @@ type served struct {
 	mu     sync.Mutex // one reader at a time asks the store; the others wait for what it brings
 	seq    int64
 	readAt time.Time
+	spec   string // of gen, as JSON
 	gen    *Generation
 }
 
@@ -140,9 +142,15 @@ func (r *Reader) served(ctx context.Context, name string, since time.Time) (*Gen
 		return nil, fmt.Errorf("%w: %s: its manifest names no generation to serve", ErrNoManifest, name)
 	}
 	v.seq, v.readAt = seq, now
-	if v.gen != nil && v.gen.Identity == g.Identity {
+	spec, err := json.Marshal(g.Spec)
+	if err != nil {
+		return nil, fmt.Errorf("reading the spec of view %s: %w", name, err)
+	}
+	// Names, defaults and limits may change within a generation: the states stay, the plan is compiled anew.
+	if v.gen != nil && v.gen.Identity == g.Identity && v.spec == string(spec) {
 		return v.gen, nil
 	}
+	v.spec = string(spec)
 	plan, err := view.Compile(g.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("compiling view %s of generation %d: %w", name, g.Number, err)
@@ -155,17 +163,17 @@ func (r *Reader) served(ctx context.Context, name string, since time.Time) (*Gen
 	return v.gen, nil
 }
 
-// laneMarks returns marks of lanes read at or after since, in the order of lanes, and when the oldest were read.
-func (r *Reader) laneMarks(ctx context.Context, g *Generation, lanes []int, since time.Time) (map[int]lane.Marks, time.Time, error) {
+// laneMarks returns marks of lanes read after since, when the oldest were read, and whether any come from the cache.
+func (r *Reader) laneMarks(ctx context.Context, g *Generation, lanes []int, since time.Time) (got map[int]lane.Marks, oldest time.Time, cached bool, err error) {
 	now := r.cfg.Now()
-	oldest := now
-	got := make(map[int]lane.Marks, len(lanes))
+	oldest = now
+	got = make(map[int]lane.Marks, len(lanes))
 	var ids []lane.ID
 	for _, n := range lanes {
 		c := &g.marks[n]
 		c.mu.Lock()
 		if c.readAt.After(since) {
-			got[n] = c.marks
+			got[n], cached = c.marks, true
 			if c.readAt.Before(oldest) {
 				oldest = c.readAt
 			}
@@ -175,11 +183,11 @@ func (r *Reader) laneMarks(ctx context.Context, g *Generation, lanes []int, sinc
 		c.mu.Unlock()
 	}
 	if len(ids) == 0 {
-		return got, oldest, nil
+		return got, oldest, cached, nil
 	}
 	read, err := r.cfg.Store.Marks(ctx, ids)
 	if err != nil {
-		return nil, now, fmt.Errorf("reading marks: %w", err)
+		return nil, now, false, fmt.Errorf("reading marks: %w", err)
 	}
 	for i, id := range ids {
 		got[id.N] = read[i]
@@ -190,5 +198,5 @@ func (r *Reader) laneMarks(ctx context.Context, g *Generation, lanes []int, sinc
 		}
 		c.mu.Unlock()
 	}
-	return got, oldest, nil
+	return got, oldest, cached, nil
 }
