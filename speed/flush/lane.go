@@ -108,12 +108,12 @@ func (l *Lane) damaged(err error) error {
 	return fmt.Errorf("reading marks of lane %s (delete all marks of the lane and it fills itself): %w", l.ID, err)
 }
 
-// Call returns the call that writes rows and moves the lane's mark to position; append is the append time reached, ms.
+// Call returns the call that writes rows and moves the lane's mark to pos; reached is the append time reached, ms.
 // rows must be all tiles of the lane that changed in [Next, position). The lane must be Ready, without a call under
 // way, and position ≥ Next.
-func (l *Lane) Call(pos, append int64, rows []lane.RowChange) lane.Call {
+func (l *Lane) Call(pos, reached int64, rows []lane.RowChange) lane.Call {
 	to := l.mark
-	to.Next, to.Append = pos, max(append, l.mark.Append)
+	to.Next, to.Append = pos, max(reached, l.mark.Append)
 	l.sent = to.Wire()
 	c := lane.Call{Lane: l.ID, Name: l.Partition.String(), Expect: l.wire, RowsOf: l.mark.Incarnation, Rows: rows, Set: l.sent}
 	if l.wire == "" {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ type feed struct {
 	epoch      int
 	recovering bool      // the archive is being read
 	failed     error     // the partition is stopped
+	hole       error     // records are missing for now: the archive may bring them yet, or batch may move the marks past them
 	end        int64     // the log's end (last stable offset) as last seen
 	asked      time.Time // when the fetcher asked for it last
 	retryAt    time.Time // not to be asked for before
@@ -63,7 +65,7 @@ func newFeed(partition int32, batch func() *column.Batch, wake chan<- struct{}) 
 func (f *feed) seek(offset int64) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.next, f.epoch, f.recovering = offset, f.epoch+1, false
+	f.next, f.epoch, f.recovering, f.hole, f.retryAt = offset, f.epoch+1, false, nil, time.Time{}
 	f.nudge()
 	return f.epoch
 }
@@ -128,7 +130,7 @@ func (f *feed) advance(epoch int, next int64) bool {
 	if f.epoch != epoch {
 		return false
 	}
-	f.next = next
+	f.next, f.hole = next, nil
 	return true
 }
 
@@ -143,7 +145,20 @@ func (f *feed) saw(end int64) {
 func (f *feed) state() (end int64, failed error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.end, f.failed
+	return f.end, cmp.Or(f.failed, f.hole)
+}
+
+// miss notes that records are missing and keeps the feed from being asked for until a time. It returns false if that is of
+// no interest any more, or known already.
+func (f *feed) miss(epoch int, err error, until time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.epoch != epoch || f.failed != nil {
+		return false
+	}
+	known := f.hole != nil
+	f.hole, f.retryAt = err, until
+	return !known
 }
 
 // postpone keeps the feed from being asked for until a time.

@@ -222,10 +222,23 @@ func (f *fetcher) readArchive(ctx context.Context, fd *feed, a ask, to int64) {
 	case err != nil:
 		f.stop(fd, at, a.epoch, err)
 	case reached < to:
-		f.stop(fd, reached, a.epoch,
-			fmt.Errorf("records %v are neither in the log nor in the archive", position.Range{From: reached, Next: to}))
+		f.miss(fd, reached, a.epoch, to)
 	}
 	fd.recover(a.epoch, false)
+}
+
+// holeEvery is how often records are looked for that are neither in the log nor in the archive.
+const holeEvery = time.Second
+
+// miss makes a partition wait for records that are nowhere: an archiver may be about to write them, and batch, which has
+// them once they are archived, moves the marks past them. Nothing is skipped meanwhile.
+func (f *fetcher) miss(fd *feed, reached int64, epoch int, to int64) {
+	p := position.Partition{Source: f.src.Name, ID: fd.partition}
+	hole := position.Range{From: reached, Next: to}
+	err := fmt.Errorf("partition %s waits: records %v are neither in the log nor in the archive", p, hole)
+	if fd.miss(epoch, err, time.Now().Add(holeEvery)) {
+		f.logger.Error("partition waits for records that are neither in the log nor in the archive; nothing is skipped", "partition", p.String(), "records", hole.String())
+	}
 }
 
 // errSought ends a scan of the archive that nobody wants any more.

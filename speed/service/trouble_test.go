@@ -75,7 +75,8 @@ func TestTrimmedHead(t *testing.T) {
 	})
 }
 
-// TestLostHead: what neither the log nor the archive has stops the partition and names the positions.
+// TestLostHead: what neither the log nor the archive has makes the partition wait, naming the positions; nothing is
+// skipped, and it goes on when the archive has it after all.
 func TestLostHead(t *testing.T) {
 	inWorld(t, 22, func(t *testing.T, w *world) {
 		s := w.run(nil)
@@ -88,7 +89,48 @@ func TestLostHead(t *testing.T) {
 		time.Sleep(settle)
 		w.traffic(5*time.Second, 5*time.Millisecond)
 		time.Sleep(settle)
-		w.stoppedOnly(s, "events/0", "stopped at events/0@100", "[100,130)")
+		if err := s.Failed(); err == nil || !strings.Contains(err.Error(), "events/0 waits: records [100,130)") {
+			t.Fatalf("the partition says %v", err)
+		}
+		w.archive.holds = 130
+		time.Sleep(settle)
+		w.check(true)
+		if err := s.Failed(); err != nil {
+			t.Errorf("after the archive has the records: %v", err)
+		}
+		s.end(t)
+	})
+}
+
+// TestLostHeadPassed: a partition that waits for lost records goes on once batch has moved every mark past them.
+func TestLostHeadPassed(t *testing.T) {
+	inWorld(t, 28, func(t *testing.T, w *world) {
+		s := w.run(nil)
+		s.group.assign(everyPartition)
+		w.traffic(10*time.Second, 5*time.Millisecond)
+		time.Sleep(settle)
+		cut := position.Cut{}
+		for p, end := range w.ends() {
+			cut[p] = position.Block(end, w.topics[0].src.Block*4)
+		}
+		w.archive.holds = 0
+		w.topics[0].trim(0, cut.Next(position.Partition{Source: "events"}))
+		w.store.Empty()
+		time.Sleep(settle)
+		if err := s.Failed(); err == nil {
+			t.Fatal("the partition does not say that it waits")
+		}
+		for _, b := range w.batch {
+			b.run(cut)
+		}
+		time.Sleep(settle)
+		w.produceTo(w.topics[0], 0, 5)
+		time.Sleep(settle)
+		w.check(true)
+		if err := s.Failed(); err != nil {
+			t.Errorf("past the lost records: %v", err)
+		}
+		s.end(t)
 	})
 }
 
@@ -122,7 +164,7 @@ func TestUnwantedHead(t *testing.T) {
 
 // TestTruncatedLog: a log that lost its end stops the partition with its name.
 func TestTruncatedLog(t *testing.T) {
-	inWorld(t, 24, func(t *testing.T, w *world) {
+	inWorld(t, 24, func(_ *testing.T, w *world) {
 		s := w.run(nil)
 		s.group.assign(everyPartition)
 		w.traffic(10*time.Second, 5*time.Millisecond)
@@ -136,7 +178,7 @@ func TestTruncatedLog(t *testing.T) {
 
 // TestRecreatedTopic: a topic that is another one now stops its partitions, not those of the other source.
 func TestRecreatedTopic(t *testing.T) {
-	inWorld(t, 25, func(t *testing.T, w *world) {
+	inWorld(t, 25, func(_ *testing.T, w *world) {
 		s := w.run(nil)
 		s.group.assign(everyPartition)
 		w.traffic(5*time.Second, 5*time.Millisecond)
@@ -298,7 +340,9 @@ func TestForeignSource(t *testing.T) {
 			t.Errorf("it says %v", err)
 		}
 		s.stop()
-		<-s.done
+		if err := <-s.done; err == nil {
+			t.Error("at its end it says nothing of it")
+		}
 	})
 }
 
@@ -372,7 +416,9 @@ func TestWrongAnswer(t *testing.T) {
 			t.Errorf("it says %v", err)
 		}
 		s.stop()
-		<-s.done
+		if err := <-s.done; err == nil {
+			t.Error("at its end it says nothing of it")
+		}
 	})
 }
 

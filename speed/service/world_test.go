@@ -46,8 +46,10 @@ type world struct {
 
 func sources() []schema.Source {
 	fields := []schema.Field{
-		{Name: "ts", Type: schema.Time, Required: true}, {Name: "user", Type: schema.String},
-		{Name: "item", Type: schema.String}, {Name: "n", Type: schema.Int64},
+		{Name: "ts", Type: schema.Time, Required: true},
+		{Name: "user", Type: schema.String},
+		{Name: "item", Type: schema.String},
+		{Name: "n", Type: schema.Int64},
 	}
 	all := []schema.Source{
 		{Name: "events", Topic: "events-topic", EventTime: "ts", Block: 8, Fields: fields},
