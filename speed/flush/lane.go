@@ -109,8 +109,8 @@ func (l *Lane) damaged(err error) error {
 }
 
 // Call returns the call that writes rows and moves the lane's mark to pos; reached is the append time reached, ms.
-// rows must be all tiles of the lane that changed in [Next, position). The lane must be Ready, without a call under
-// way, and position ≥ Next.
+// rows must be all tiles of the lane that changed in [Next, pos). The lane must be Ready, without a call under
+// way, and pos ≥ Next.
 func (l *Lane) Call(pos, reached int64, rows []lane.RowChange) lane.Call {
 	to := l.mark
 	to.Next, to.Append = pos, max(reached, l.mark.Append)

@@ -161,6 +161,13 @@ func (f *feed) miss(epoch int, err error, until time.Time) bool {
 	return !known
 }
 
+// waits tells whether records are missing for now.
+func (f *feed) waits() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hole != nil
+}
+
 // postpone keeps the feed from being asked for until a time.
 func (f *feed) postpone(until time.Time) {
 	f.mu.Lock()

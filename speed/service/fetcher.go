@@ -198,11 +198,13 @@ func (f *fetcher) stop(fd *feed, at int64, epoch int, err error) {
 	}
 }
 
-// readArchive delivers what the log no longer has, up to its start at to, from the archive. What the archive lacks too
-// stops the partition.
+// readArchive delivers what the log no longer has, up to its start at to, from the archive. For what the archive lacks
+// too the partition waits.
 func (f *fetcher) readArchive(ctx context.Context, fd *feed, a ask, to int64) {
-	f.logger.Info("reading the head of a trimmed partition from the archive",
-		"source", f.src.Name, "partition", fd.partition, "from", a.offset, "to", to)
+	if !fd.waits() {
+		f.logger.Info("reading the head of a trimmed partition from the archive",
+			"source", f.src.Name, "partition", fd.partition, "from", a.offset, "to", to)
+	}
 	at := a.offset
 	reached, err := f.archive.Scan(ctx, f.src, fd.partition, at, to, func(b *column.Batch, next int64) error {
 		select {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -200,15 +201,17 @@ func (f *fetcher) answer(w kafkalog.Want) kafkalog.Fetched {
 // archive implements service.Archive over a topic's records below an end.
 type archive struct {
 	topics []*topic
-	holds  int64 // the end of what it holds, of every partition
+	holds  atomic.Int64 // the end of what it holds, of every partition
 	wait   func()
 }
+
+func (a *archive) set(holds int64) { a.holds.Store(holds) }
 
 func (a *archive) Scan(ctx context.Context, src *schema.Source, p int32, from, to int64, yield func(b *column.Batch, next int64) error) (int64, error) {
 	if a.wait != nil {
 		a.wait()
 	}
-	to = min(to, a.holds)
+	to = min(to, a.holds.Load())
 	for _, t := range a.topics {
 		if t.src.Name != src.Name {
 			continue
