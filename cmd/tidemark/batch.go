@@ -209,13 +209,14 @@ func batchProgress(w io.Writer) func(batch.Event) {
 // batchLine says what happened; empty for what the command's own last lines say.
 func batchLine(e batch.Event) string {
 	line := string(e.Kind)
-	switch {
-	case e.Kind == batch.EventSkipped, e.Kind == batch.EventFailed:
+	switch e.Kind {
+	case batch.EventSkipped, batch.EventFailed:
 		return ""
-	case e.Kind == batch.EventPublished:
+	case batch.EventPublished:
 		line = "run is in every lane"
-	case e.Kind == batch.EventBegun || e.Kind == batch.EventSwept:
+	case batch.EventBegun, batch.EventSwept:
 		line = fmt.Sprintf("%d %s", e.Done, e.Kind)
+	default:
 	}
 	switch {
 	case e.Run > 0:

@@ -269,7 +269,9 @@ func BenchmarkFreshness(b *testing.B) {
 			if err := p.Produce(b.Context(), []kafkalog.Message{{Key: []byte(id), Value: value, Partition: kafkalog.ByKey}}); err != nil {
 				b.Fatal(err)
 			}
-			for !n.profile(b, client, "device_id:"+id) {
+			found := false
+			for !found {
+				found = n.profile(b, client, "device_id:"+id)
 			}
 			all = append(all, time.Since(start))
 		}

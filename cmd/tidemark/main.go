@@ -39,7 +39,7 @@ func newRoot() *cobra.Command {
 		Short: "Real-time user profiles: batch and speed layers whose merged answers equal a recompute, byte for byte",
 		Long: `tidemark computes profiles from a log of events: features are declared once, a batch layer recomputes them from
 Parquet, a speed layer applies Kafka events within milliseconds, and a serving layer merges both. JOB is a folder of
-source and view declarations, such as jobs/usedcar; a folder that is not there is looked up among the built-in jobs.
+source and view declarations; a folder that is not there is looked up among the built-in jobs.
 
 Every flag can be set in the environment: --kafka as TIDEMARK_KAFKA, and so on.
 

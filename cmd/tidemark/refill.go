@@ -17,7 +17,7 @@ func newRefill() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "refill JOB LANE…",
 		Short: "Delete all marks of damaged lanes, so that batch and speed fill them anew",
-		Long: `refill is the cure of a damaged lane. LANE is as verify prints it, such as usedcar:user:xuu2nrbbhg:03. Until the lane is whole
+		Long: `refill is the cure of a damaged lane. LANE is as verify prints it, such as JOB:VIEW:IDENTITY:03. Until the lane is whole
 again, answers from it are degraded and say so; a running up, or batch --once, begins it within a second.`,
 		ValidArgsFunction: completeJob,
 		Args:              func(cmd *cobra.Command, args []string) error { return wantArgs(cmd, args, 2, -1) },
