@@ -158,6 +158,11 @@ archive and compares them with what the run files make together; it exits 1 if a
 				return err
 			}
 			defer s.Close()
+			if block == 0 {
+				if err := adoptBlocks(cmd.Context(), newCatalog(j, s)); err != nil {
+					return err
+				}
+			}
 			cfg, err := batchConfig(j, &o, s, slog.New(slog.DiscardHandler)) // Events tell what happens
 			if err != nil {
 				return err
@@ -181,7 +186,7 @@ archive and compares them with what the run files make together; it exits 1 if a
 	o.waitFlag(f)
 	f.BoolVar(&once, "once", false, "make and publish one run, if there is something new")
 	f.BoolVar(&check, "check", false, "recompute everything and compare it with the run files")
-	f.Int64Var(&block, "block", 0, "offsets in a block of every source when a view's first generation is made; 0 = as the sources declare")
+	f.Int64Var(&block, "block", 0, "offsets in a block of every source, a power of two; 0 = as the views were made with, or as the sources declare")
 	return cmd
 }
 
@@ -252,7 +257,7 @@ func batchError(err error) error {
 	case errors.Is(err, batch.ErrCheck):
 		return &classed{errWrong, err}
 	case errors.Is(err, batch.ErrRevision):
-		return usagef("%w\nif blocks differ, give the --block again that the first generation was made with", err)
+		return usagef("%w\nif blocks differ, leave --block out", err)
 	case errors.Is(err, lane.ErrUnavailable):
 		return &classed{errUnreachable, err}
 	}

@@ -52,11 +52,11 @@ func (in *installation) log(args ...string) result {
 // askBatch runs a command that reads or writes the state folder too.
 func (in *installation) askBatch(command string, args ...string) result {
 	in.t.Helper()
-	args = append([]string{command, in.job, "--store", in.store, "--state", filepath.Join(in.folder, "state")}, args...)
+	all := []string{command, in.job, "--store", in.store, "--state", filepath.Join(in.folder, "state")}
 	if command == "batch" {
-		args = append(args, "--archive", filepath.Join(in.folder, "archive"), "--block", cliBlock)
+		all = append(all, "--archive", filepath.Join(in.folder, "archive"))
 	}
-	return invoke(in.t, "", args...)
+	return invoke(in.t, "", append(all, args...)...)
 }
 
 // poll calls done, at a pace, until it says so.

@@ -40,7 +40,7 @@ func loadJob(folder string) (*job.Job, error) {
 	return j, err
 }
 
-// setBlock overrides the block size of all sources of a job. Revisions do not depend on it.
+// setBlock overrides the block size of all sources of a job, if block is not 0. Revisions do not depend on it.
 func setBlock(j *job.Job, block int64) error {
 	if block == 0 {
 		return nil
@@ -49,11 +49,38 @@ func setBlock(j *job.Job, block int64) error {
 		return usagef("--block %d: want a power of two up to %d", block, 1<<30)
 	}
 	for i := range j.Sources {
-		j.Sources[i].Block = block
+		setSourceBlock(j, j.Sources[i].Name, block)
+	}
+	return nil
+}
+
+func setSourceBlock(j *job.Job, source string, block int64) {
+	for i := range j.Sources {
+		if j.Sources[i].Name == source {
+			j.Sources[i].Block = block
+		}
 	}
 	for i := range j.Views {
 		for k := range j.Views[i].Sources {
-			j.Views[i].Sources[k].Block = block
+			if j.Views[i].Sources[k].Name == source {
+				j.Views[i].Sources[k].Block = block
+			}
+		}
+	}
+}
+
+// adoptBlocks gives a job's sources the block sizes that its served generations were made with: they are fixed then, and
+// who starts a role again need not know with which --block it was started first.
+func adoptBlocks(ctx context.Context, c *catalog) error {
+	all, err := c.manifests(ctx)
+	if err != nil {
+		return lookupError(err)
+	}
+	for _, m := range all {
+		if g := m.Served(); g != nil {
+			for source, block := range g.Blocks {
+				setSourceBlock(c.job, source, block)
+			}
 		}
 	}
 	return nil

@@ -67,8 +67,14 @@ func (w *watched) follow(r io.Reader) {
 // tidemark starts a process. It ends with the test at the latest.
 func tidemark(t testing.TB, args ...string) *process {
 	t.Helper()
+	return tidemarkWith(t, nil, args...)
+}
+
+// tidemarkWith starts a process with more in its environment.
+func tidemarkWith(t testing.TB, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, cmd: exec.Command(os.Args[0], args...), out: &watched{lines: make(chan string, 1024)}, ended: make(chan error, 1)}
-	p.cmd.Env = append(os.Environ(), asTidemark+"=1")
+	p.cmd.Env = append(append(os.Environ(), asTidemark+"=1"), env...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -55,6 +55,11 @@ moment it goes on where the store says, with nothing done by hand.`,
 				return err
 			}
 			n.cron, n.tailAge = cron, tailAge
+			if block == 0 {
+				if err := adoptBlocks(cmd.Context(), n.catalog); err != nil {
+					return errors.Join(err, n.close())
+				}
+			}
 			return errors.Join(n.up(cmd), n.close())
 		},
 	}
@@ -69,7 +74,7 @@ moment it goes on where the store says, with nothing done by hand.`,
 	o.memoryFlag(f)
 	o.waitFlag(f)
 	f.StringVar(&cron, "cron", defaultCron, "when batch looks for new blocks: five cron `FIELDS`, or such as @every 15s")
-	f.Int64Var(&block, "block", 0, "offsets in a block of every source, a power of two; 0 = as the sources declare")
+	f.Int64Var(&block, "block", 0, "offsets in a block of every source, a power of two; 0 = as the views were made with, or as the sources declare")
 	f.DurationVar(&tailAge, "tail-age", archive.DefaultTailAge, "how long a record waits in a block that does not fill before it is archived all the same; 0 = never")
 	return cmd
 }
