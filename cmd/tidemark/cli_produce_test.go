@@ -44,7 +44,8 @@ func TestProduce(t *testing.T) {
 		{"bom.csv.gz", "\ufeff" + strings.ReplaceAll(retailHeader+retailLine(1), "\n", "\r\n"), "retail", exitOK, 1, nil},
 		{
 			"bad.csv", retailHeader + retailLine(1) + "short,line\n" + "1,\"open,a,1,2010-12-01 08:26:00,1,1,UK\n" + retailLine(2) + retailLine(3),
-			"retail", exitFailed, 3, []string{"line 3 refused", "line 4 refused", "quote", "2 lines"},
+			"retail", exitFailed, 3,
+			[]string{"line 3 refused", "line 4 refused", "quote", "2 lines"},
 		},
 		{"time.csv", retailHeader + strings.Replace(retailLine(1), "2010-12-01", "2010-13-01", 1) + retailLine(2), "retail", exitFailed, 1, []string{"line 2 refused", "InvoiceDate"}},
 		{"empty.csv", "", "retail", exitFailed, -1, []string{"header"}},

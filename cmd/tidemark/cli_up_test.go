@@ -62,23 +62,31 @@ func jsonFields(t *testing.T, in *installation) {
 	t.Helper()
 	records := strings.Split(in.log("-o", "json").stdout, "\n")
 	for _, c := range []struct{ name, text, want string }{
-		{"get", invoke(t, "", "get", in.job, "listing", "l0", "--frontier", "--features", "favs", "--store", in.store, "-o", "json").want(t, exitOK).stdout,
+		{
+			"get", invoke(t, "", "get", in.job, "listing", "l0", "--frontier", "--features", "favs", "--store", in.store, "-o", "json").want(t, exitOK).stdout,
 			"job profiles.as_of profiles.degraded profiles.events profiles.features.favs.status profiles.features.favs.value profiles.found " +
 				"profiles.freshness.age_ms profiles.freshness.through profiles.frontier.events/0 profiles.frontier.events/1 profiles.frontier.events/2 " +
-				"profiles.frontier.events/3 profiles.key profiles.newest version.generation version.identity version.revision view"},
+				"profiles.frontier.events/3 profiles.key profiles.newest version.generation version.identity version.revision view",
+		},
 		{"verify", in.ask("verify", "-o", "json").want(t, exitOK).stdout, "entities events faults tiles wrong"},
-		{"explain", invoke(t, "", in.flags("explain", in.job, "listing", "l0", "favs", "-o", "json")...).want(t, exitOK).stdout,
+		{
+			"explain", invoke(t, "", in.flags("explain", in.job, "listing", "l0", "favs", "-o", "json")...).want(t, exitOK).stdout,
 			"as_of degraded error events.append events.position events.record events.taken_in events.time events_left_out features.feature features.status " +
 				"features.value found incarnation key lane marks.append marks.joined marks.name marks.next marks.rows marks.run marks.whole marks.wire parts.bytes " +
 				"parts.events parts.field parts.kind parts.last parts.leftover parts.newest parts.stretch parts.values.feature parts.values.value " +
-				"version.generation version.identity version.revision view"},
-		{"versions", in.askBatch("versions", "-o", "json").want(t, exitOK).stdout,
+				"version.generation version.identity version.revision view",
+		},
+		{
+			"versions", in.askBatch("versions", "-o", "json").want(t, exitOK).stdout,
 			"generation identity lanes revision runs.cut.events/0 runs.cut.events/1 runs.cut.events/2 runs.cut.events/3 runs.digest runs.kind " +
-				"runs.published_lanes runs.rows runs.run runs.state state view"},
-		{"status", in.ask("status", "-o", "json").want(t, exitOK).stdout,
+				"runs.published_lanes runs.rows runs.run runs.state state view",
+		},
+		{
+			"status", in.ask("status", "-o", "json").want(t, exitOK).stdout,
 			"job views.cut.events/0 views.cut.events/1 views.cut.events/2 views.cut.events/3 views.degraded views.generation views.identity views.lanes " +
 				"views.lanes_whole views.partitions.archived views.partitions.end views.partitions.lag views.partitions.next views.partitions.partition " +
-				"views.published_run views.revision views.run views.state views.view"},
+				"views.published_run views.revision views.run views.state views.view",
+		},
 		{"log", records[0], "append append_type from key offset partition reject source value"},
 	} {
 		var v any
