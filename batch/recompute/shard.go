@@ -99,13 +99,25 @@ func (s *shard) superseded() (starts, blocks []int32) {
 	return starts, blocks
 }
 
+// touchPlaces is how many rows' states are touched before they are written: the order of hashes is all over the slots.
+const touchPlaces = 64
+
 // write gives the shard's rows to the sink of its lane, in which row is the number of the first, and returns the number of
 // the row after its last.
 func (s *shard) write(g *generation, lane int, row int64) (int64, error) {
 	starts, blocks := s.superseded()
 	head := tile.Header{Kind: g.Kind, Run: g.Run}.Append(nil)
 	var r runfile.Row
-	for _, p := range s.order() {
+	var ahead [touchPlaces]int32
+	places := s.order()
+	for i, p := range places {
+		if i%touchPlaces == 0 {
+			n := min(touchPlaces, len(places)-i)
+			for j, next := range places[i : i+n] {
+				ahead[j] = next.slot
+			}
+			s.fold.Touch(ahead[:n])
+		}
 		r.Hash, r.Key = p.hash, s.fold.Key(int(p.slot))
 		r.Tile = s.fold.AppendBody(append(r.Tile[:0], head...), int(p.slot))
 		own := blocks[starts[p.slot]:starts[p.slot+1]]

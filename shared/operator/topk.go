@@ -38,7 +38,7 @@ var topKKind = Kind{
 		}
 		k := newKept(keys)
 		k.names = append(k.names, scoreName)
-		return &topKOperator{tiers: tiers, keys: k}, nil
+		return &topKOperator{tiers: tiers, keys: k, recent: remembered(keys)}, nil
 	},
 }
 
@@ -46,6 +46,7 @@ type topKOperator struct {
 	tiers  window.Tiers
 	keys   kept // names has scoreName at its end
 	decays decays
+	recent bool // whether recent serves the keys
 }
 
 // NewStates implements Operator.
@@ -55,8 +56,9 @@ func (o *topKOperator) NewStates() States {
 
 type topKStates struct {
 	*cells.Cells
-	op   *topKOperator
-	keys arena.Keys
+	op     *topKOperator
+	keys   arena.Keys
+	recent recent
 
 	buf    []byte
 	groups []group  // scratch of AppendState
@@ -98,10 +100,23 @@ func (s *topKStates) Fold(r *Rows) {
 		if !ok {
 			continue
 		}
-		s.buf = s.op.keys.tuple.Append(s.buf[:0], keys, int(row))
-		w, _ := s.KeyCell(slot, code, s.keys.ID(s.buf), newest)
+		w, _ := s.KeyCell(slot, code, s.keyOf(keys, int(row)), newest)
 		addTo(w, weight)
 	}
+}
+
+// keyOf returns the number of the key that row of the columns has.
+func (s *topKStates) keyOf(keys []*column.Column, row int) uint64 {
+	if !s.op.recent {
+		s.buf = s.op.keys.tuple.Append(s.buf[:0], keys, row)
+		return s.keys.ID(s.buf)
+	}
+	e := s.recent.find(keys, row)
+	if e.number == 0 {
+		s.buf = s.op.keys.tuple.Append(s.buf[:0], keys, row)
+		e.number = s.keys.ID(s.buf) + 1
+	}
+	return e.number - 1
 }
 
 // AppendState implements States: the number of keys as uvarint, then each in order of its bytes: the tuple, the group of
@@ -246,6 +261,7 @@ func (s *topKStates) sink(heap []scored, i int) {
 func (s *topKStates) Reset() {
 	s.Cells.Reset()
 	s.keys.Reset()
+	s.recent.reset()
 }
 
 // Bytes implements Sizer.

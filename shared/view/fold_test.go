@@ -334,3 +334,31 @@ func TestRejectedRowsAreSkipped(t *testing.T) {
 		t.Errorf("%d rows, %d events, the last at %d", rows, f.Events(0), f.Last(0, 0, 0))
 	}
 }
+
+// TestManyFilters has as many filters as one word tells apart, and one more.
+func TestManyFilters(t *testing.T) {
+	for _, filters := range []int{64, 65, 129} {
+		spec := viewtest.Spec()
+		spec.Sources, spec.Entity, spec.Features = spec.Sources[:1], spec.Entity[:1], nil
+		for i := range filters {
+			spec.Features = append(spec.Features, view.FeatureSpec{Name: fmt.Sprintf("f%d", i), Op: "count", Where: fmt.Sprintf("secs == %d", i)})
+		}
+		p := compile(t, spec)
+		b := traffic(&p.Spec().Sources[0], 1, 3)[0]
+		f := p.NewFold()
+		f.Add(b, 100, b.N)
+		want := make([]int64, 300)
+		for i := 100; i < b.N; i++ {
+			want[b.Cols[viewtest.Secs].Ints[i]]++
+		}
+		for i := range filters {
+			got := int64(0)
+			for slot := range f.Len() {
+				got += int64(f.Value(slot, i, f.Newest(slot)).Lo)
+			}
+			if got != want[i] {
+				t.Errorf("%d filters: %d rows pass number %d, want %d", filters, got, i, want[i])
+			}
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package view
 
 import (
+	"slices"
+
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/expr"
 	"github.com/tidemark-io/tidemark/shared/operator"
@@ -17,8 +19,13 @@ type reader struct {
 	wide    column.Batch
 	columns []*expr.Evaluator // by binding.columns; nil for one that shows another
 	filters []filter
+	passes  [][]uint64      // by filter/passBits, by row: bit filter%passBits tells whether the row passes
+	picked  []uint64        // scratch of selectRows: passes of the chosen rows
 	rows    []operator.Rows // by binding.states; In points into the wide batch
 }
+
+// passBits is the number of filters that one word of passes holds.
+const passBits = 64
 
 // filter is one distinct `where` and the rows that pass it.
 type filter struct {
@@ -111,31 +118,67 @@ func (r *reader) load(b *column.Batch, n int) {
 	}
 }
 
-// evaluateFilters evaluates every filter that is an expression on the loaded rows.
+// evaluateFilters evaluates every filter on the loaded rows, and gathers for each row which ones it passes: rows are
+// chosen from all over the batch, and one word a row is nearer at hand than a column a filter.
 func (r *reader) evaluateFilters() {
 	for i := range r.filters {
-		if f := &r.filters[i]; f.evaluator != nil {
-			f.evaluator.Eval(&r.wide, &f.out)
+		passed := &r.filters[i].out
+		if e := r.filters[i].evaluator; e != nil {
+			e.Eval(&r.wide, passed)
+		} else {
+			passed = &r.wide.Cols[r.binding.bare[i]]
 		}
+		r.notePasses(i, passed.Ints[:r.wide.N])
+	}
+}
+
+// notePasses notes which rows pass a filter. The first filter of a word empties it.
+func (r *reader) notePasses(filter int, passed []int64) {
+	word, bit := filter/passBits, filter%passBits
+	if word == len(r.passes) {
+		r.passes = append(r.passes, nil)
+	}
+	if bit == 0 {
+		r.passes[word] = slices.Grow(r.passes[word][:0], len(passed))[:len(passed)]
+		clear(r.passes[word])
+	}
+	passes := r.passes[word]
+	for row, v := range passed {
+		// A null is 0: a row for which the filter is unknown does not pass.
+		pass := uint64(0)
+		if v != 0 {
+			pass = 1
+		}
+		passes[row] |= pass << bit
 	}
 }
 
 // selectRows applies every filter, as evaluated, to the chosen rows.
 func (r *reader) selectRows(c *chosen) {
+	n := len(c.row)
+	r.picked = slices.Grow(r.picked[:0], n)[:n]
 	for i := range r.filters {
-		f := &r.filters[i]
-		passed := &f.out
-		if f.evaluator == nil {
-			passed = &r.wide.Cols[r.binding.bare[i]]
-		}
-		f.row, f.slot = f.row[:0], f.slot[:0]
-		for at, row := range c.row {
-			// A null is 0: a row for which the filter is unknown does not pass.
-			if passed.Ints[row] != 0 {
-				f.row, f.slot = append(f.row, row), append(f.slot, c.slot[at])
+		bit := i % passBits
+		if bit == 0 {
+			passes := r.passes[i/passBits]
+			for at, row := range c.row {
+				r.picked[at] = passes[row]
 			}
 		}
+		r.filters[i].pick(c, r.picked, bit)
 	}
+}
+
+// pick makes f's rows those of the chosen ones whose word of passes has the bit. Each is written, and stays if it passes:
+// which ones do is beyond what a processor guesses, and a wrong guess costs more than ten writes.
+func (f *filter) pick(c *chosen, passes []uint64, bit int) {
+	row, slot := slices.Grow(f.row[:0], len(passes))[:len(passes)], slices.Grow(f.slot[:0], len(passes))[:len(passes)]
+	n := 0
+	for at, pass := range passes {
+		row[n], slot[n] = c.row[at], c.slot[at]
+		n += int(pass >> bit & 1)
+	}
+	f.row, f.slot = row[:n], slot[:n]
 }
 
 func (r *reader) errors() int64 {
@@ -179,6 +222,16 @@ func (f *Fold) foldLoaded(r *reader, b *column.Batch) {
 // will read first. The result means nothing.
 type toucher interface {
 	Touch(slots []int32) uint64
+}
+
+// Touch reads what AppendBody of some hundred slots will read first: those who write many tiles, in an order that is not
+// that of the slots, wait for memory once and not for each state of each slot.
+func (f *Fold) Touch(slots []int32) {
+	for _, states := range f.states {
+		if t, ok := states.(toucher); ok {
+			f.touchedSum += t.Touch(slots)
+		}
+	}
 }
 
 func (f *Fold) foldRows(states operator.States, rows *operator.Rows) {

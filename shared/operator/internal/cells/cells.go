@@ -225,7 +225,10 @@ func (c *Cells) collect(all []uint64, newest int64, free bool) {
 }
 
 func compareRefs(a, b ref) int {
-	return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.code, b.code))
+	if a.key != b.key {
+		return cmp.Compare(a.key, b.key)
+	}
+	return cmp.Compare(a.code, b.code)
 }
 
 // dropEmpty takes the last entry off out if it is empty: no later one has its identity.
