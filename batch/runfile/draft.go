@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/tidemark-io/tidemark/batch/durable"
 )
@@ -65,8 +66,12 @@ func (d *Draft) Create(name string, meta Meta) (*Writer, error) {
 // Path returns where the file of that name lies while the run is a draft.
 func (d *Draft) Path(name string) string { return filepath.Join(d.aside, name) }
 
+// ErrTaken says that another process is putting its own files of the run in their place: they are there, whole.
+var ErrTaken = errors.New("another process commits this run")
+
 // Commit gives the draft the run's name. If a folder of that name is there (a process died between this and writing down
-// that the run is checked), it gives way: nobody reads a run's files before they are checked.
+// that the run is checked), it gives way: nobody reads a run's files before they are checked. Errors: ErrTaken, if one
+// comes there meanwhile, or the file system's.
 func (d *Draft) Commit() error {
 	if err := durable.SyncDir(d.aside); err != nil {
 		return err
@@ -81,6 +86,13 @@ func (d *Draft) Commit() error {
 		return fmt.Errorf("committing run: %w", err)
 	}
 	if err := os.Rename(d.aside, d.final); err != nil {
+		if errors.Is(err, fs.ErrExist) || errors.Is(err, syscall.ENOTEMPTY) {
+			err = fmt.Errorf("%w: %w", ErrTaken, err)
+		}
+		// What stood there stands there again, if nothing else does: it may be all there is of the run.
+		if back := os.Rename(filepath.Join(old, "run"), d.final); back == nil || errors.Is(err, ErrTaken) {
+			err = errors.Join(err, os.RemoveAll(old))
+		}
 		return fmt.Errorf("committing run: %w", err)
 	}
 	if err := durable.SyncDir(parent); err != nil {

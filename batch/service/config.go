@@ -79,6 +79,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Random == nil {
 		c.Random = func(b []byte) { _, _ = rand.Read(b) } // never fails: it ends the process instead
 	}
+	c.Archive = judged{c.Archive}
 	return c, errors.Join(errs...)
 }
 
@@ -96,6 +97,7 @@ const (
 	EventBegun      EventKind = "lanes begun"   // Done
 	EventPublished  EventKind = "run published" // every lane has taken it in
 	EventSwept      EventKind = "rows swept"    // Done
+	EventStopped    EventKind = "runs stopped"  // Err; lanes are cared for as before
 	EventTrouble    EventKind = "trouble"       // Err; it is tried again
 	EventRecovered  EventKind = "trouble over"
 )
@@ -118,7 +120,7 @@ func (s *Service) tell(e Event) {
 		level = slog.LevelDebug
 	case EventTrouble:
 		level = slog.LevelWarn
-	case EventFailed:
+	case EventFailed, EventStopped:
 		level = slog.LevelError
 	default:
 	}

@@ -11,8 +11,8 @@
 //
 // One function decides it (fatal). A store that is away is waited for. A lane that somebody has to mend (a damaged mark, a
 // full store, a damaged run file) is reported and tried again, while all others are served. After a run that fails its
-// check no more runs are made, and lanes are cared for as before. A store that was filled from another journal, a journal
-// that does not read, and an archive that lacks files end the role.
+// check, or that the archive does not give what it needs, no more runs are made, and lanes are cared for as before. A store
+// that was filled from another journal, and a journal that does not read, end the role.
 //
 // The package knows journals, runs and lanes. It knows nothing of speed, of lookups or of the command line.
 package service

@@ -30,6 +30,9 @@ type Service struct {
 	begun int64                     // lanes begun, as last told
 
 	failed error // why no more runs are made
+
+	known   chan struct{} // closed when the journals have been held against the store's manifests, and agreed
+	knownBy sync.Once
 }
 
 // New returns the batch role of a job. It reads and writes nothing yet. Errors are of class ErrConfig or
@@ -39,7 +42,7 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, seen: map[string]publish.Status{}, told: map[string]int64{}}
+	s := &Service{cfg: cfg, seen: map[string]publish.Status{}, told: map[string]int64{}, known: make(chan struct{})}
 	s.engine = &recompute.Engine{Archive: cfg.Archive, Memory: cfg.Memory, Workers: cfg.Workers, Progress: func(p recompute.Progress) {
 		s.tell(Event{Kind: EventProgress, Step: p.Step, Done: int64(p.Done), Total: int64(p.Total)})
 	}}
@@ -93,10 +96,11 @@ func complete(all []publish.Status) bool {
 // careEvery is how often the manifest and all marks are looked at.
 const careEvery = time.Second
 
-// Run looks for something to do at once and then by the schedule, and takes care of the lanes each second, until ctx ends
-// (then it returns nil, having finished what is under way within moments) or something fatal happens. A run that fails its
-// check ends the making of runs (Failure tells) and not the care of lanes: what was published goes on being served, and a
-// lane that is emptied is filled again. Run then returns that failure when ctx ends.
+// Run looks for something to do, as soon as the store's manifests have been seen and then by the schedule, and takes care
+// of the lanes each second, until ctx ends (then it returns nil, having finished what is under way within moments) or
+// something fatal happens. A run that fails its check, and an archive that does not give what a run needs, end the making
+// of runs (Failure tells) and not the care of lanes: what was published goes on being served, and a lane that is emptied
+// is filled again. Run then returns that failure when ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.awaitOpen(ctx); err != nil {
 		return stopped(ctx, err)
@@ -108,20 +112,34 @@ func (s *Service) Run(ctx context.Context) error {
 	wg.Go(func() {
 		cancel(guard(func() error {
 			err := s.ticks(ctx)
-			if errors.Is(err, ErrCheck) {
-				s.fail(err)
-				<-ctx.Done()
-				return ctx.Err()
+			if !stopsRuns(err) {
+				return err
 			}
-			return err
+			s.fail(err)
+			s.tell(Event{Kind: EventStopped, Err: err})
+			<-ctx.Done()
+			return ctx.Err()
 		}))
 	})
 	wg.Wait()
 	return errors.Join(stopped(ctx, context.Cause(ctx)), s.Failure())
 }
 
-// ticks makes runs at once and then by the schedule.
+// stopsRuns tells which errors end the making of runs and nothing else: nothing of the run was published, and until
+// somebody has repaired the cause the next one would end as this one did.
+func stopsRuns(err error) bool {
+	return (errors.Is(err, ErrCheck) || errors.Is(err, ErrArchive)) && !fatal(err)
+}
+
+// ticks makes runs by the schedule, and the first at once when the journals have been held against the store. Before that
+// nobody knows whether these are all there were: restored from an older backup they lack runs that the store has, and
+// would give a number out a second time, for another cut.
 func (s *Service) ticks(ctx context.Context) error {
+	select {
+	case <-s.known:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	tick := func(ctx context.Context) error { _, err := s.tick(ctx); return err }
 	if err := tick(ctx); err != nil {
 		return err
@@ -135,8 +153,8 @@ func (s *Service) fail(err error) {
 	s.failed = err
 }
 
-// Failure returns why Run makes no more runs, an error of class ErrCheck; nil as long as it does. It may be called at any
-// time.
+// Failure returns why Run makes no more runs, an error of class ErrCheck or ErrArchive; nil as long as it does. It may be
+// called at any time.
 func (s *Service) Failure() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,32 +215,53 @@ func (s *Service) care(ctx context.Context) error {
 }
 
 // tend keeps the manifests and makes a pass over the lanes. If the store knows more than the journals as last read, another
-// process may have written them meanwhile: they are read again before that is an error.
+// process may have written them meanwhile: they are read again before that is an error, for as long as there is more.
 func (s *Service) tend(ctx context.Context) ([]publish.Status, error) {
-	once := func() ([]publish.Status, error) {
-		if err := s.keepManifests(ctx); err != nil {
+	for {
+		read := s.entries()
+		all, err := s.tendOnce(ctx)
+		if !errors.Is(err, publish.ErrNewer) && !errors.Is(err, ErrForeign) {
+			return all, err
+		}
+		if err := s.open(ctx); err != nil {
 			return nil, err
 		}
-		return s.pass(ctx)
+		if s.entries() == read {
+			return all, err
+		}
 	}
-	all, err := once()
-	if !errors.Is(err, publish.ErrNewer) && !errors.Is(err, ErrForeign) {
-		return all, err
-	}
-	if err := s.open(ctx); err != nil {
-		return nil, err
-	}
-	return once()
 }
 
-// fatal tells which errors end the role: all but those of a store that is away or of a lane that somebody has to mend.
+func (s *Service) tendOnce(ctx context.Context) ([]publish.Status, error) {
+	if err := s.keepManifests(ctx); err != nil {
+		return nil, err
+	}
+	s.knownBy.Do(func() { close(s.known) })
+	return s.pass(ctx)
+}
+
+// entries returns how many entries of journals were read or written. It only grows.
+func (s *Service) entries() (n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.views {
+		n += v.journal.Entries()
+		for _, g := range v.gens {
+			n += g.Entries()
+		}
+	}
+	return n
+}
+
+// fatal tells which errors end the role: all but those of a store that is away or of a lane that somebody has to mend, and
+// those that end the making of runs alone.
 func fatal(err error) bool {
 	for _, class := range []error{publish.ErrNewer, ErrForeign, ErrRevision, journal.ErrDamaged, journal.ErrCodec, recompute.ErrPanic} {
 		if errors.Is(err, class) {
 			return true
 		}
 	}
-	for _, class := range []error{lane.ErrUnavailable, lane.ErrStore, publish.ErrLane} {
+	for _, class := range []error{lane.ErrUnavailable, lane.ErrStore, publish.ErrLane, ErrCheck, ErrArchive} {
 		if errors.Is(err, class) {
 			return false
 		}
@@ -277,15 +316,19 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// open reads the journals of all views, and begins the first generation of those that have none. If another process does
-// so at the same time, one of the two reads again what the other wrote.
+// openTries bounds how often the journals of a view are read because another process wrote them meanwhile. A view is
+// begun by a few entries, and whoever finds one taken finds it written the next time: more tries are more writers.
+const openTries = 8
+
+// open reads the journals of all views, and begins the first generation of those that have none. If other processes do
+// so at the same time, each entry is written by one of them, and the others read it.
 func (s *Service) open(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var views []*viewState
 	for _, p := range s.cfg.Plans {
 		v, err := s.openView(ctx, p)
-		if errors.Is(err, journal.ErrTaken) {
+		for try := 1; errors.Is(err, journal.ErrTaken) && try < openTries; try++ {
 			v, err = s.openView(ctx, p)
 		}
 		if err != nil {
@@ -303,11 +346,16 @@ func (s *Service) openView(ctx context.Context, p *view.Plan) (*viewState, error
 		return nil, err
 	}
 	if len(v.gens) == 0 {
-		if err := s.create(ctx, v); err != nil {
-			return nil, err
+		created := s.create(ctx, v)
+		if created != nil && !errors.Is(created, ErrForeign) {
+			return nil, created
 		}
+		// What is foreign may be another process's, which has begun the view since its journal was read.
 		if v, err = openView(s.cfg.State, p); err != nil {
 			return nil, err
+		}
+		if len(v.gens) == 0 {
+			return nil, created
 		}
 	}
 	return v, v.adopt()
@@ -340,8 +388,13 @@ func (s *Service) keepManifest(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	if seq >= m.Seq {
-		return v.known(m.Seq, seq, body)
+	if seq > 0 {
+		s.mu.Lock()
+		err := v.known(m.Seq, want, seq, body)
+		s.mu.Unlock()
+		if err != nil || seq == m.Seq {
+			return err
+		}
 	}
 	if _, err := s.cfg.Store.PutManifest(ctx, key, m.Seq, want); err != nil {
 		return fmt.Errorf("writing the manifest of view %s: %w", m.View, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"time"
 
@@ -67,6 +68,16 @@ func (s *Service) tick(ctx context.Context) (Report, error) {
 			return Report{}, err
 		}
 	}
+	report, err := s.make(ctx, list, tasks)
+	if s.overtaken(list, err) {
+		return s.taken(ctx)
+	}
+	// The journals may have been read again by the care of lanes, beside: these are the newest.
+	return report, errors.Join(err, s.open(ctx))
+}
+
+// make makes and checks the runs, and writes down what came of each.
+func (s *Service) make(ctx context.Context, list []due, tasks []*recompute.Task) (Report, error) {
 	start := time.Now()
 	outs, err := s.engine.Run(ctx, tasks)
 	if err != nil {
@@ -76,11 +87,33 @@ func (s *Service) tick(ctx context.Context) (Report, error) {
 	for _, out := range outs {
 		err = errors.Join(err, out.Draft.Discard())
 	}
-	if errors.Is(err, journal.ErrTaken) {
-		return s.taken(ctx)
+	return report, err
+}
+
+// overtaken tells whether an error comes of another process that makes the same runs: it wrote the journal, it puts its
+// files of the run in their place at this moment, or it has finished the run and removed what lay aside for it.
+func (s *Service) overtaken(list []due, err error) bool {
+	if err == nil || errors.Is(err, journal.ErrTaken) || errors.Is(err, runfile.ErrTaken) {
+		return err != nil
 	}
-	// The journals may have been read again by the care of lanes, beside: these are the newest.
-	return report, errors.Join(err, s.open(ctx))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	for _, d := range list {
+		if s.finished(d) {
+			return true
+		}
+	}
+	return false
+}
+
+// finished tells whether another process has written down that a run is checked.
+func (s *Service) finished(d due) bool {
+	s.mu.Lock()
+	own := d.run.Checked != nil
+	s.mu.Unlock()
+	now, err := journal.OpenGeneration(d.view.layout.GenerationJournal(d.gen.Identity))
+	return err == nil && !own && now.LastChecked() >= d.run.Number
 }
 
 // taken reads the journals again after another process has written them.
@@ -197,6 +230,10 @@ func (s *Service) recordRun(d due, out *recompute.Outcome) (RunReport, error) {
 		e.Kind, e.Err = EventFailed, fmt.Errorf("%w: %s: row %s: %s; it is not published: repair the cause and start batch again, which repeats the run", ErrCheck, d.task, m.Key, m.Reason)
 		s.tell(e)
 		return RunReport{}, e.Err
+	}
+	if s.finished(d) {
+		// Its files are being published: they are not moved aside, not even for equal ones.
+		return RunReport{}, fmt.Errorf("committing %s: %w", d.task, journal.ErrTaken)
 	}
 	if err := out.Draft.Commit(); err != nil {
 		return RunReport{}, err

@@ -1,11 +1,13 @@
 package service
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/tidemark-io/tidemark/batch/journal"
 	"github.com/tidemark-io/tidemark/batch/publish"
@@ -149,18 +151,38 @@ func (v *viewState) manifest() (*manifest.Manifest, error) {
 	return v.journal.Manifest(all)
 }
 
-// known tells whether a manifest in the store that is not older than ours, which is number own, is ours.
-func (v *viewState) known(own, seq int64, body []byte) error {
+// known tells whether a manifest in the store is one that the journals made: theirs now, which is number own, or an older
+// one that every entry since then follows. Numbers alone do not say so: journals that were restored from a backup and went
+// on reach the number that the store has, with other runs.
+func (v *viewState) known(own int64, want []byte, seq int64, body []byte) error {
 	m, err := manifest.Decode(body)
-	if err != nil || seq > own || len(m.Generations) != len(v.gens) {
+	if err != nil || seq > own {
 		return foreign(v, seq, body)
 	}
-	for _, g := range v.gens {
-		if m.Generation(g.Identity) == nil {
+	for i := range m.Generations {
+		stored := &m.Generations[i]
+		at := slices.IndexFunc(v.gens, func(g *generation) bool { return g.Identity == stored.Identity })
+		if at < 0 {
 			return foreign(v, seq, body)
 		}
+		if g := v.gens[at]; stored.Run > g.LastChecked() || !stored.Cut.Equal(g.Cut(stored.Run)) || !stored.Origin.Equal(g.Origin) {
+			return parted(v, seq, fmt.Sprintf("it has run %d of generation %d at cut %s, which the journals do not", stored.Run, stored.Number, stored.Cut))
+		}
+	}
+	if seq < own {
+		return nil
+	}
+	if got, err := m.Encode(); err != nil || !bytes.Equal(got, want) {
+		return parted(v, seq, "the journals make another of that number")
 	}
 	return nil
+}
+
+// parted is the error about journals that were the store's once and have another history since.
+func parted(v *viewState, seq int64, why string) error {
+	return fmt.Errorf("%w: view %s: the store's manifest is number %d, and %s: the journals in %s were restored from an older backup and went on: "+
+		"restore the state folder that the store was filled from, or empty the store, and it is filled from this one",
+		publish.ErrNewer, v.plan.Spec().Name, seq, why, v.layout.ViewJournal())
 }
 
 // foreign is the error about a manifest in the store that is not of the view's journals.

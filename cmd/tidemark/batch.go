@@ -57,11 +57,11 @@ func newBatchLayer(n *node) (*batchLayer, error) {
 	return &batchLayer{service: s}, nil
 }
 
-// run works until ctx ends. A run that failed its check stops batch and nothing else: what is published goes on being
+// run works until ctx ends. A run that failed its check, or an archive at fault, stops batch and nothing else: what is published goes on being
 // fed and served, and readyz says why.
 func (b *batchLayer) run(ctx context.Context) error {
 	err := guard(func() error { return b.service.Run(ctx) })
-	if errors.Is(err, batch.ErrCheck) {
+	if errors.Is(err, batch.ErrCheck) || errors.Is(err, batch.ErrArchive) {
 		return nil // failure says so while the process runs
 	}
 	return batchError(err)
