@@ -16,6 +16,7 @@ import (
 	"github.com/tidemark-io/tidemark/batch/service"
 	"github.com/tidemark-io/tidemark/serving/memstore"
 	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/tile"
@@ -60,7 +61,7 @@ func (w *world) batchRole(o batchOptions) (*service.Service, error) {
 	})
 }
 
-// batch runs one batch process: `tidemark batch --once`.
+// batch runs one batch process: `tidemark batch --once`. The error of one that is killed is errKilled.
 func (w *world) batch(o batchOptions) (service.Report, error) {
 	s, err := w.batchRole(o)
 	if err != nil {
@@ -82,7 +83,11 @@ func (w *world) batch(o batchOptions) (service.Report, error) {
 		})
 		defer w.store.SetFaults(nil)
 	}
-	return s.Once(w.ctx)
+	r, err := s.Once(w.ctx)
+	if errors.Is(err, errKilled) || (o.calls >= 0 && errors.Is(err, lane.ErrUnavailable)) {
+		err = errKilled
+	}
+	return r, err
 }
 
 // check makes the full check: `tidemark batch --check`.

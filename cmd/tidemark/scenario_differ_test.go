@@ -27,7 +27,7 @@ func TestScenariosTellDifferences(t *testing.T) {
 				row.Set = []lane.Field{{Name: "d2", Value: append(tile.Header{Kind: tile.KindDelta, Run: 2}.Append(nil), w.bodyOf(t, "b1")...)}}
 			})
 		}, "speed and serving answers"},
-		"what no feature shows today differs": {func(t *testing.T, w *world) {
+		"what no feature shows today differs": {func(_ *testing.T, w *world) {
 			// Two days later it does not matter in which hour it was.
 			w.log[w.log.partitions("")[0]].records[2].Value = []byte(expandTimes(`{"at": $08:00, "user": "ann"}`))
 		}, "the row's tiles make the bytes"},

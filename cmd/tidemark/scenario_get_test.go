@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -281,13 +282,14 @@ func (a *answers) show() string {
 	for i, v := range a.served.values {
 		fmt.Fprintf(&sb, "  %-*s  %s\n", width, a.names[i], v)
 	}
+	frontier := cmp.Or(a.frontier.String(), "where nothing is")
 	switch {
 	case a.degraded != "":
 		fmt.Fprintf(&sb, "degraded: %s\n", a.degraded)
 	case a.alone == nil:
-		fmt.Fprintf(&sb, "frontier %s: speed + serving = oracle; not batch alone: %s\n", a.frontier, a.notAsk)
+		fmt.Fprintf(&sb, "frontier %s: speed + serving = oracle; not batch alone: %s\n", frontier, a.notAsk)
 	default:
-		fmt.Fprintf(&sb, "frontier %s: speed + serving = batch alone = oracle\n", a.frontier)
+		fmt.Fprintf(&sb, "frontier %s: speed + serving = batch alone = oracle\n", frontier)
 	}
 	return sb.String()
 }

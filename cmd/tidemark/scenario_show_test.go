@@ -109,9 +109,10 @@ func (w *world) showLane(marks lane.Marks) (string, error) {
 	if err != nil || !begun {
 		return "not begun", err
 	}
-	text := fmt.Sprintf("filling %s, next is row %d of run %d", w.letter(batch.Incarnation), batch.Rows, batch.Run)
+	var sb strings.Builder
+	fmt.Fprintf(&sb, "filling %s, next is row %d of run %d", w.letter(batch.Incarnation), batch.Rows, batch.Run)
 	if !batch.Whole() {
-		text += fmt.Sprintf(", whole after run %d", batch.WholeFrom)
+		fmt.Fprintf(&sb, ", whole after run %d", batch.WholeFrom)
 	}
 	for _, name := range slices.Sorted(maps.Keys(marks)) {
 		if name == lane.BatchName {
@@ -125,12 +126,12 @@ func (w *world) showLane(marks lane.Marks) (string, error) {
 		if !m.Joined() {
 			low = fmt.Sprintf("from %d", m.Low)
 		}
-		text += fmt.Sprintf("; %s %s to %d", name, low, m.Next)
+		fmt.Fprintf(&sb, "; %s %s to %d", name, low, m.Next)
 		if m.Incarnation != batch.Incarnation {
-			text += " of filling " + w.letter(m.Incarnation)
+			fmt.Fprintf(&sb, " of filling %s", w.letter(m.Incarnation))
 		}
 	}
-	return text, nil
+	return sb.String(), nil
 }
 
 // verify verifies every entity of every view against the archive and the log: `tidemark verify`.

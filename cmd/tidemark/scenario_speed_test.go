@@ -35,6 +35,7 @@ type fed struct {
 
 	calls, tiles int // of the step at hand
 	refused      [flush.Refusals]int64
+	lacks        position.Range // records that are neither in the log nor in the archive: it waits for them
 }
 
 // speedOptions say how one step of a worker goes.
@@ -92,7 +93,7 @@ func (k *speedWorker) step(o speedOptions) ([]*fed, error) {
 	var all []*fed
 	for _, name := range slices.Sorted(maps.Keys(k.feds)) {
 		f := k.feds[name]
-		f.calls, f.tiles, f.refused = 0, 0, [flush.Refusals]int64{}
+		f.calls, f.tiles, f.refused, f.lacks = 0, 0, [flush.Refusals]int64{}, position.Range{}
 		end, wanted := k.w.log[f.partition].end, true
 		if o.to != nil {
 			end, wanted = o.to[f.partition], o.to[f.partition] > 0
@@ -178,23 +179,25 @@ func (k *speedWorker) run(f *fed, end int64, o speedOptions) error {
 }
 
 // fold adds what the log has from the worker's position to end, a few offsets at a time.
-func (k *speedWorker) fold(f *fed, end, overlap int64) (any bool, err error) {
+func (k *speedWorker) fold(f *fed, end, overlap int64) (folded bool, err error) {
 	for {
 		pos, ok := f.Position()
 		if !ok || !f.Active() || pos >= end {
-			return any, nil
+			return folded, nil
 		}
-		any = true
+		f.lacks = position.Range{}
 		if start := k.w.log[f.partition].start; pos < start {
-			if err := k.recover(f, pos, min(start, end)); err != nil {
-				return any, err
+			if err := k.recover(f, pos, min(start, end)); err != nil || !f.lacks.Empty() {
+				return folded, err
 			}
+			folded = true
 			continue
 		}
+		folded = true
 		r := position.Range{From: max(k.w.log[f.partition].start, pos-overlap), Next: min(pos+deliveredOffsets, end)}
 		b, err := k.w.log.batch(f.src, f.partition, r, false)
 		if err != nil {
-			return any, err
+			return folded, err
 		}
 		f.Add(b, r.From, r.Next)
 	}
@@ -208,9 +211,7 @@ func (k *speedWorker) recover(f *fed, from, to int64) error {
 		at = next
 		return nil
 	})
-	if err == nil && reached < to {
-		err = fmt.Errorf("records %v are neither in the log nor in the archive", position.Range{From: reached, Next: to})
-	}
+	f.lacks = position.Range{From: reached, Next: to}
 	return err
 }
 
@@ -234,6 +235,9 @@ func showFed(all []*fed) string {
 			fmt.Fprintf(&sb, "%s from %s: waits for batch", f.view, f.partition)
 		} else {
 			fmt.Fprintf(&sb, "%s from %s: folded to %d", f.view, f.partition, pos)
+		}
+		if !f.lacks.Empty() {
+			fmt.Fprintf(&sb, ", waits for records %v", f.lacks)
 		}
 		if f.calls > 0 {
 			fmt.Fprintf(&sb, ", %d calls with %d rows", f.calls, f.tiles)

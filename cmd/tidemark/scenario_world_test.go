@@ -89,7 +89,7 @@ func (w *world) letter(inc lane.Incarnation) string {
 // the disk often, and no test here pulls the plug.
 func quickDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "tidemark-test-")
+	dir, err := os.MkdirTemp("/dev/shm", "tidemark-test-") //nolint:usetesting // t.TempDir lies on the disk
 	if err != nil {
 		return t.TempDir()
 	}
