@@ -29,6 +29,9 @@ func TestReferenceUsedcar(t *testing.T) {
 	up.terminate()
 }
 
+// overflows is a line whose quantity times price is no decimal(3) any more: the revenue is null, in every judge's eyes.
+const overflows = `{"invoice":"1","stock_code":"a","quantity":2000000000,"invoice_time":1291194000000,"price":9000000000000,"customer_id":"17850"}`
+
 // TestReferenceRetail is the same on real data, killed once on the way.
 func TestReferenceRetail(t *testing.T) {
 	t.Parallel()
@@ -39,6 +42,11 @@ func TestReferenceRetail(t *testing.T) {
 	in.upSmall().kill()
 	up := in.upSmall()
 	in.awaitQuiet()
+	invoke(t, overflows, "produce", in.job, "--kafka", in.kafka, "--from", "-").want(t, exitOK)
+	in.awaitQuiet()
+	if n := up.metric("tidemark_speed_expression_errors_total"); n == 0 {
+		t.Error("an expression that overflowed was not counted")
+	}
 	in.judgedFromOutside(python)
 	in.fullyChecked()
 	up.terminate()

@@ -217,7 +217,7 @@ func outwardAddress(t *testing.T) string {
 	return ""
 }
 
-func fetch(t *testing.T, method, url, contentType string, body []byte, header ...string) (code int, text string) {
+func fetch(t testing.TB, method, url, contentType string, body []byte, header ...string) (code int, text string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(body))
 	if err != nil {

@@ -65,10 +65,17 @@ func TestZombiesOnRedis(t *testing.T) {
 // overtaken returns how many calls of a process found a mark further than it thought.
 func overtaken(t *testing.T, p *process) int {
 	t.Helper()
+	return p.metric(`tidemark_store_refusals_total{kind="` + flush.Further.String() + `"}`)
+}
+
+// metric reads a whole number from a process's metrics.
+func (p *process) metric(name string) int {
+	t := p.t
+	t.Helper()
 	code, body := fetch(t, http.MethodGet, "http://"+httpOf(t, p.out.String())+"/metrics", "", nil)
-	m := regexp.MustCompile(`tidemark_store_refusals_total\{kind="` + flush.Further.String() + `"\} (\d+)`).FindStringSubmatch(body)
+	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\d+)$`).FindStringSubmatch(body)
 	if code != http.StatusOK || m == nil {
-		t.Fatalf("metrics: %d", code)
+		t.Fatalf("metrics: %d, no %s in\n%s", code, name, body)
 	}
 	n, err := strconv.Atoi(m[1])
 	if err != nil {

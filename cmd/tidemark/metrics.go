@@ -45,6 +45,7 @@ func (m *metrics) lookup(d time.Duration, keys int) {
 var (
 	descDecoded   = prometheus.NewDesc("tidemark_speed_records_decoded_total", "Records decoded by the speed layer, read again ones included.", nil, nil)
 	descRejected  = prometheus.NewDesc("tidemark_speed_records_rejected_total", "Of them, rejected.", nil, nil)
+	descErrors    = prometheus.NewDesc("tidemark_speed_expression_errors_total", "Values that were null because an expression overflowed or divided by zero, by the speed layer.", nil, nil)
 	descFolded    = prometheus.NewDesc("tidemark_speed_records_folded_total", "Records folded by the speed layer.", nil, nil)
 	descFlushes   = prometheus.NewDesc("tidemark_store_calls_total", "Calls to change a lane, by the speed layer.", nil, nil)
 	descTiles     = prometheus.NewDesc("tidemark_speed_tiles_written_total", "Block tiles in these calls.", nil, nil)
@@ -64,7 +65,7 @@ var (
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descDecoded, descRejected, descFolded, descFlushes, descTiles, descFailures, descRefusals, descFreshness, descPosition, descLag,
+		descDecoded, descRejected, descErrors, descFolded, descFlushes, descTiles, descFailures, descRefusals, descFreshness, descPosition, descLag,
 		descOpenBytes, descWaiting, descStopped, descRun, descPublished, descRowsLeft,
 	} {
 		ch <- d
@@ -94,6 +95,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	counter(descDecoded, s.Decoded.Load())
 	counter(descRejected, s.Rejected.Load())
+	counter(descErrors, s.Errors.Load())
 	counter(descFolded, s.Folded.Load())
 	counter(descFlushes, s.Flushes.Load())
 	counter(descTiles, s.Tiles.Load())

@@ -24,9 +24,11 @@ func (b *block) open(h tile.Header) {
 	b.first, b.header, b.name = h.Block, h.Append(b.header[:0]), h.Name()
 }
 
-// add folds rows [from, to) of a batch.
-func (b *block) add(batch *column.Batch, from, to, lanes int) {
+// add folds rows [from, to) of a batch, and returns how many values of theirs were null because an expression erred.
+func (b *block) add(batch *column.Batch, from, to, lanes int) (errs int64) {
+	before := b.fold.Errors()
 	b.fold.Add(batch, from, to)
+	errs = b.fold.Errors() - before
 	if n := b.fold.Len() - len(b.listed); n > 0 {
 		b.listed = append(b.listed, make([]bool, n)...)
 	}
@@ -35,6 +37,7 @@ func (b *block) add(batch *column.Batch, from, to, lanes int) {
 			b.change(lane.Of(b.fold.Hash(int(slot)), lanes), slot)
 		}
 	}
+	return errs
 }
 
 // change lists a slot, which is not listed, as changed.

@@ -43,6 +43,7 @@ type Generation struct {
 	append int64 // append time reached, ms
 	blocks []*block
 	spare  []*block
+	errors int64 // see Errors
 
 	// By lane: at most the offset of the first event that a changed tile has and the lane has not, of the tiles listed as
 	// changed and of those in the call under way.
@@ -79,6 +80,10 @@ func (g *Generation) Open() (blocks int, bytes int64) {
 	}
 	return len(g.blocks), bytes
 }
+
+// Errors returns how many values were null so far because their expression overflowed or divided by zero; what was folded
+// again counts again.
+func (g *Generation) Errors() int64 { return g.errors }
 
 // Active tells whether there is anything to fold for: a lane that can be written to, or one that could until its last
 // call went astray. Without one, all lanes wait for batch, which will say from where they lack the log.
@@ -138,7 +143,7 @@ func (g *Generation) Add(b *column.Batch, from, next int64) {
 	for row < b.N {
 		first := position.Block(b.Offset[row], g.cfg.Block)
 		end := row + sort.Search(b.N-row, func(i int) bool { return b.Offset[row+i] >= first+g.cfg.Block })
-		g.block(first).add(b, row, end, g.cfg.Lanes)
+		g.errors += g.block(first).add(b, row, end, g.cfg.Lanes)
 		row = end
 	}
 	if b.N > 0 {

@@ -34,6 +34,7 @@ type running struct {
 	unread   int   // reads of marks in a row that failed
 	troubled bool  // said so already
 
+	erred    int64 // values that an expression's error made null, as last counted
 	fresh    freshness
 	refusals [flush.Refusals]int64
 }
@@ -120,6 +121,9 @@ func (g *running) took(d delivery, now time.Time, stats *Stats) {
 	if g.changedSince.IsZero() {
 		g.changedSince = now
 	}
+	errs := g.Errors()
+	stats.Errors.Add(errs - g.erred)
+	g.erred = errs
 	g.fresh.took(d)
 	g.fresh.readable(g.Readable(), now, stats) // what changed no tile
 }

@@ -16,6 +16,7 @@ type Stats struct {
 	Decoded       atomic.Int64 // records decoded, folded again after a rewind included
 	Rejected      atomic.Int64 // of them, rejected
 	Folded        atomic.Int64 // records folded, per generation counted once
+	Errors        atomic.Int64 // values that were null because an expression overflowed or divided by zero
 	Flushes       atomic.Int64 // calls sent to the store
 	Tiles         atomic.Int64 // tiles in them
 	StoreFailures atomic.Int64 // requests of the store that failed or stayed unanswered
