@@ -238,7 +238,7 @@ func TestEmptiedWhileLogRests(t *testing.T) {
 					b.run(w.cut(b.cut))
 				}
 			}
-			time.Sleep(time.Hour)
+			time.Sleep(time.Hour / time.Duration(1+5*run))
 			w.check(true)
 			w.store.Empty()
 			time.Sleep(settle)

@@ -19,7 +19,7 @@ func TestFreshness(t *testing.T) {
 			s := w.run(func(c *service.Config) { c.Linger = linger })
 			s.group.assign(everyPartition)
 			time.Sleep(5 * time.Second)
-			w.traffic(20*time.Second, time.Millisecond)
+			w.traffic(8*time.Second, time.Millisecond)
 			time.Sleep(settle)
 			w.check(true)
 			// A request of marks or another flush may be under way when the event comes: twice the store's delay.
