@@ -115,7 +115,9 @@ func TestArchiveFault(t *testing.T) {
 	must(t, err)
 	w.grow(1)
 	damaged := errors.New("damaged")
-	w.archive.Spoil = func(p recompute.Piece, _ int, _ *column.Batch) error { return fmt.Errorf("reading %s: %w", p.Path, damaged) }
+	w.archive.Spoil = func(p recompute.Piece, _ int, _ *column.Batch) error {
+		return fmt.Errorf("reading %s: %w", p.Path, damaged)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s, done := w.service(), make(chan error, 1)

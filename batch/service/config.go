@@ -11,6 +11,7 @@ import (
 	"github.com/tidemark-io/tidemark/batch/publish"
 	"github.com/tidemark-io/tidemark/batch/recompute"
 	"github.com/tidemark-io/tidemark/batch/schedule"
+	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/view"
 )
 
@@ -36,6 +37,9 @@ type Config struct {
 	State   string
 	Archive recompute.Archive
 	Store   Store
+	// Starts returns the first offsets that the log of a source has, of all its partitions. It is asked when views are
+	// begun, for the partitions that are not archived yet; nil if there is no log to ask, and these then begin at 0.
+	Starts func(ctx context.Context, src *schema.Source) (map[int32]int64, error)
 	// Memory bounds what a run's folds hold, in bytes; default recompute.DefaultMemory.
 	Memory int64
 	// Workers is the number of goroutines of a run; default GOMAXPROCS.

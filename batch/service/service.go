@@ -12,6 +12,7 @@ import (
 	"github.com/tidemark-io/tidemark/batch/recompute"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
+	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/view"
 )
 
@@ -178,7 +179,7 @@ func guard(do func() error) (err error) {
 	return do()
 }
 
-// awaitOpen opens the journals, waiting for a store that is away.
+// awaitOpen opens the journals, waiting for a store or a log that is away.
 func (s *Service) awaitOpen(ctx context.Context) error {
 	trouble := &trouble{s: s}
 	for {
@@ -261,7 +262,7 @@ func fatal(err error) bool {
 			return true
 		}
 	}
-	for _, class := range []error{lane.ErrUnavailable, lane.ErrStore, publish.ErrLane, ErrCheck, ErrArchive} {
+	for _, class := range []error{lane.ErrUnavailable, lane.ErrStore, publish.ErrLane, ErrCheck, ErrArchive, ErrStarts} {
 		if errors.Is(err, class) {
 			return false
 		}
@@ -289,13 +290,14 @@ func (t *trouble) observe(err error) {
 // retryEvery is how long a command waits before it tries a store again that is away.
 const retryEvery = 250 * time.Millisecond
 
-// patient does something again as long as the store is away, for Config.Wait at most.
+// patient does something again as long as the store, or the log that is to say where it begins, is away, for Config.Wait at most.
 func (s *Service) patient(ctx context.Context, do func() error) error {
 	deadline := time.Now().Add(s.cfg.Wait)
 	trouble := &trouble{s: s}
 	for {
 		err := do()
-		if !errors.Is(err, lane.ErrUnavailable) || fatal(err) || ctx.Err() != nil || !time.Now().Before(deadline) {
+		away := errors.Is(err, lane.ErrUnavailable) || errors.Is(err, ErrStarts)
+		if !away || fatal(err) || ctx.Err() != nil || !time.Now().Before(deadline) {
 			return err
 		}
 		trouble.observe(err)
@@ -326,10 +328,11 @@ func (s *Service) open(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var views []*viewState
+	origins := sync.OnceValues(func() (map[string]position.Cut, error) { return s.origins(ctx) })
 	for _, p := range s.cfg.Plans {
-		v, err := s.openView(ctx, p)
+		v, err := s.openView(ctx, p, origins)
 		for try := 1; errors.Is(err, journal.ErrTaken) && try < openTries; try++ {
-			v, err = s.openView(ctx, p)
+			v, err = s.openView(ctx, p, origins)
 		}
 		if err != nil {
 			return fmt.Errorf("opening the state of view %s: %w", p.Spec().Name, err)
@@ -340,13 +343,13 @@ func (s *Service) open(ctx context.Context) error {
 	return nil
 }
 
-func (s *Service) openView(ctx context.Context, p *view.Plan) (*viewState, error) {
+func (s *Service) openView(ctx context.Context, p *view.Plan, origins func() (map[string]position.Cut, error)) (*viewState, error) {
 	v, err := openView(s.cfg.State, p)
 	if err != nil {
 		return nil, err
 	}
 	if len(v.gens) == 0 {
-		created := s.create(ctx, v)
+		created := s.create(ctx, v, origins)
 		if created != nil && !errors.Is(created, ErrForeign) {
 			return nil, created
 		}

@@ -65,13 +65,17 @@ func openView(state string, plan *view.Plan) (*viewState, error) {
 	return v, nil
 }
 
-// create begins the view's first generation: the origin is what the archive holds now.
-func (s *Service) create(ctx context.Context, v *viewState) error {
+// create begins the view's first generation, at the origins of its sources.
+func (s *Service) create(ctx context.Context, v *viewState, origins func() (map[string]position.Cut, error)) error {
 	spec := v.plan.Spec()
 	if seq, body, err := s.cfg.Store.Manifest(ctx, manifest.Key(spec.Job, spec.Name)); err != nil {
 		return fmt.Errorf("reading the manifest of view %s: %w", spec.Name, err)
 	} else if seq > 0 {
 		return foreign(v, seq, body)
+	}
+	known, err := origins()
+	if err != nil {
+		return err
 	}
 	var random [manifest.IdentityLength]byte
 	s.cfg.Random(random[:])
@@ -85,11 +89,7 @@ func (s *Service) create(ctx context.Context, v *viewState) error {
 	for i := range spec.Sources {
 		src := &spec.Sources[i]
 		g.Blocks[src.Name] = src.Block
-		origin, _, err := s.cfg.Archive.Extent(ctx, src.Name, src.Block)
-		if err != nil {
-			return fmt.Errorf("looking for the origin of view %s: %w", spec.Name, err)
-		}
-		maps.Copy(g.Origin, origin)
+		maps.Copy(g.Origin, known[src.Name])
 	}
 	// The generation's own journal comes first: whoever reads of it in the view's finds it.
 	if _, err := journal.CreateGeneration(v.layout.GenerationJournal(g.Identity), g); err != nil {
