@@ -19,6 +19,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/job"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/position"
+	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/view"
 )
 
@@ -50,6 +51,7 @@ func newBatchLayer(n *node) (*batchLayer, error) {
 	if cfg.Schedule, err = schedule.Parse(n.cron); err != nil {
 		return nil, usagef("--cron: %w", err)
 	}
+	cfg.Starts = n.starts
 	s, err := batch.New(cfg)
 	if err != nil {
 		return nil, err
@@ -57,8 +59,25 @@ func newBatchLayer(n *node) (*batchLayer, error) {
 	return &batchLayer{service: s}, nil
 }
 
-// run works until ctx ends. A run that failed its check, or an archive at fault, stops batch and nothing else: what is published goes on being
-// fed and served, and readyz says why.
+// starts returns the first offsets that the topic of a source has.
+func (n *node) starts(ctx context.Context, src *schema.Source) (map[int32]int64, error) {
+	t, err := n.kafka.Topic(ctx, src.Topic)
+	if err != nil {
+		return nil, fmt.Errorf("describing topic %s: %w", src.Topic, err)
+	}
+	bounds, err := n.kafka.Bounds(ctx, t.Name, t.Partitions)
+	if err != nil {
+		return nil, err
+	}
+	starts := make(map[int32]int64, len(bounds))
+	for p, b := range bounds {
+		starts[p] = b.LogStart
+	}
+	return starts, nil
+}
+
+// run works until ctx ends. A run that failed its check, or an archive at fault, stops batch and nothing else: what is
+// published goes on being fed and served, and readyz says why.
 func (b *batchLayer) run(ctx context.Context) error {
 	err := guard(func() error { return b.service.Run(ctx) })
 	if errors.Is(err, batch.ErrCheck) || errors.Is(err, batch.ErrArchive) {
