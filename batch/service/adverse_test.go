@@ -59,7 +59,7 @@ func TestStateRestoredWhileStoreAway(t *testing.T) {
 func TestStateParted(t *testing.T) {
 	for _, longer := range []bool{false, true} {
 		w, backup := twoRuns(t)
-		real := w.store
+		filled := w.store
 		w.state, w.store = backup, memstore.New()
 		for i := range 2 {
 			if w.grow(0.8 + 0.2*float64(i)); i == 0 || longer {
@@ -68,7 +68,7 @@ func TestStateParted(t *testing.T) {
 			}
 		}
 		own := w.store
-		w.store = real
+		w.store = filled
 		before := w.manifest("visitor").Served().Cut
 		if _, err := w.service().Once(t.Context()); !errors.Is(err, publish.ErrNewer) || !strings.Contains(err.Error(), "older backup") {
 			t.Fatalf("longer %v: got %v", longer, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/tidemark-io/tidemark/batch/journal"
@@ -99,12 +100,7 @@ func (s *Service) overtaken(list []due, err error) bool {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
-	for _, d := range list {
-		if s.finished(d) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, s.finished)
 }
 
 // finished tells whether another process has written down that a run is checked.
