@@ -61,6 +61,7 @@ func TestTrimmedBeforeArchived(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- s.Run(ctx) }()
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if asked < 5 || len(s.Status()) != 0 {
 			t.Errorf("asked %d times, %+v", asked, s.Status())
 		}
