@@ -36,7 +36,7 @@ const (
 var workerNames = []string{"a", "b"}
 
 // TestRandomWorlds lets random logs, of two sources with blocks of different sizes, go through random sequences of
-// archiving, batch runs that are killed, workers that crash, go blind, get everything twice and late, and a store that
+// archiving, trimming, batch runs that are killed, workers that crash, go blind, get everything twice and late, and a store that
 // loses. Whatever is claimed on the way is right; and when nothing fails any more everything settles by itself: every
 // entity verified, nothing wrong, batch's files equal to a recompute.
 //
@@ -151,6 +151,8 @@ func (w *randomWorld) step(t *rapid.T) {
 		w.crash(w.someWorker(t))
 	case what < 81:
 		w.leaveSome(t)
+	case what < 83:
+		w.trimSome(t)
 	case what < 90:
 		if n := w.store.Held(); n > 0 {
 			w.store.Release(rapid.IntRange(0, n-1).Draw(t, "held"))
@@ -175,13 +177,35 @@ func (w *randomWorld) look(t *rapid.T, lost bool) {
 func (w *randomWorld) produce(t *rapid.T) {
 	for _, p := range []position.Partition{{Source: "clicks", ID: 0}, {Source: "clicks", ID: 1}, {Source: "orders", ID: 0}} {
 		n := min(rapid.IntRange(0, 12).Draw(t, "records of "+p.String()), len(w.coming[p]))
-		for _, rec := range w.coming[p][:n] {
-			if err := w.log.add(p, rec); err != nil {
-				t.Fatal(err)
-			}
-			w.log[p].first, w.log[p].start = 0, 0 // what lies below the first record is a gap, and no trimmed head
+		w.append(t, p, n)
+	}
+}
+
+// append takes the next n records of a partition into the log. What lies below its first record is a gap, and no head
+// that was trimmed.
+func (w *randomWorld) append(t *rapid.T, p position.Partition, n int) {
+	for _, rec := range w.coming[p][:n] {
+		begun := w.log[p] != nil
+		if err := w.log.add(p, rec); err != nil {
+			t.Fatal(err)
 		}
-		w.coming[p] = w.coming[p][n:]
+		if !begun {
+			w.log[p].first, w.log[p].start = 0, 0
+		}
+	}
+	w.coming[p] = w.coming[p][n:]
+}
+
+// trimSome lets Kafka forget some of what is archived.
+func (w *randomWorld) trimSome(t *rapid.T) {
+	for _, p := range w.log.partitions("") {
+		have, err := archivefile.List(w.archiveDir(), p)
+		if err == nil {
+			err = w.trim(p, rapid.Int64Range(0, have.Range().Next).Draw(t, "trim "+p.String()+" to"))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -281,12 +305,7 @@ func (w *randomWorld) loseSome(t *rapid.T) {
 // disturbed, and holds the world to what it must be then.
 func (w *randomWorld) settle(t *rapid.T) {
 	for p, left := range w.coming {
-		for _, rec := range left {
-			if err := w.log.add(p, rec); err != nil {
-				t.Fatal(err)
-			}
-			w.log[p].first, w.log[p].start = 0, 0
-		}
+		w.append(t, p, len(left))
 	}
 	for w.store.Held() > 0 {
 		w.store.Release(0)

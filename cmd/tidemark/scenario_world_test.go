@@ -158,7 +158,7 @@ func (w *world) rows(src *schema.Source, p position.Partition, r position.Range)
 // trim lets Kafka forget what lies below an offset, as retention does. What is not archived by then would be lost.
 func (w *world) trim(p position.Partition, to int64) error {
 	have, err := archivefile.List(w.archiveDir(), p)
-	if err != nil || to > have.Range().Next {
+	if have.Range().Next < to || err != nil {
 		return errors.Join(err, fmt.Errorf("trimming %s to %d: the archive holds %s", p, to, have.Range()))
 	}
 	w.log[p].start = max(w.log[p].start, to)
