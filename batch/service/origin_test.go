@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,10 +36,11 @@ func trimmed(t *testing.T) (*world, position.Cut) {
 func TestTrimmedBeforeArchived(t *testing.T) {
 	w, starts := trimmed(t)
 	cfg := w.config()
-	away, asked := true, 0
+	var back atomic.Bool
+	var asked atomic.Int64
 	cfg.Starts = func(_ context.Context, src *schema.Source) (map[int32]int64, error) {
-		asked++
-		if away {
+		asked.Add(1)
+		if !back.Load() {
 			return nil, errors.New("away")
 		}
 		all := map[int32]int64{}
@@ -61,17 +63,17 @@ func TestTrimmedBeforeArchived(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- s.Run(ctx) }()
 		time.Sleep(10 * time.Second)
-		synctest.Wait()
-		if asked < 5 || len(s.Status()) != 0 {
-			t.Errorf("asked %d times, %+v", asked, s.Status())
+		if asked.Load() < 5 || len(s.Status()) != 0 {
+			t.Errorf("asked %d times, %+v", asked.Load(), s.Status())
 		}
-		away, asked = false, 0
+		asked.Store(0)
+		back.Store(true)
 		time.Sleep(time.Minute)
 		cancel()
 		must(t, <-done)
 	})
-	if asked != 2 {
-		t.Errorf("asked %d times for the starts of 2 sources", asked)
+	if n := asked.Load(); n != 2 {
+		t.Errorf("asked %d times for the starts of 2 sources", n)
 	}
 	m := w.manifest("visitor")
 	if !m.Served().Origin.Equal(starts) {
