@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -75,7 +74,7 @@ func tidemarkWith(t testing.TB, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(os.Args[0], args...), out: &watched{lines: make(chan string, 1024)}, ended: make(chan error, 1)}
 	p.cmd.Env = append(append(os.Environ(), asTidemark+"=1"), env...)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	p.cmd.SysProcAttr = dieWithParent()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package main
+
+import "syscall"
+
+// dieWithParent can do nothing here: a test that is killed leaves its processes behind.
+func dieWithParent() *syscall.SysProcAttr { return nil }
