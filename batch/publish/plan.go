@@ -56,6 +56,9 @@ type Step struct {
 	Cut  position.Cut
 }
 
+// Filling tells, of Bring, that the lane was begun at the cut of the run to be brought, or a later one.
+func (s *Step) Filling() bool { return s.Mark.Run <= s.Mark.WholeFrom }
+
 // Next tells what lane n needs next. Errors are of class ErrNewer or lane.ErrMark, name the lane and say the cure.
 func Next(g *Generation, n int, marks lane.Marks) (Step, error) {
 	if marks[lane.BatchName] == lane.Dropped {

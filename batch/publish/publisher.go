@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
@@ -107,7 +106,7 @@ func (p *Publisher) Pass(ctx context.Context, targets []*Target) ([]Status, erro
 	}
 	var errs []error
 	for _, w := range works {
-		errs = append(errs, w.err)
+		errs = append(errs, w.Err)
 	}
 	return statuses(targets, works), errors.Join(errs...)
 }
@@ -135,13 +134,10 @@ func (p *Publisher) Publish(ctx context.Context, targets []*Target, progress fun
 
 // work is one lane under way in a pass.
 type work struct {
+	Follower
 	target *Target
-	n      int
-	marks  lane.Marks
-	step   Step
 	rows   int64 // of the call under way
 	file   cursor
-	err    error // the lane is left alone for the rest of the pass
 }
 
 // look reads the marks of all lanes and plans each.
@@ -151,7 +147,7 @@ func (p *Publisher) look(ctx context.Context, targets []*Target) ([]*work, error
 	for _, t := range targets {
 		for n := range t.Lanes {
 			ids = append(ids, t.LaneID(n))
-			works = append(works, &work{target: t, n: n, file: cursor{open: t.Open}})
+			works = append(works, &work{Follower: Follower{Of: &t.Generation, N: n}, target: t, file: cursor{open: t.Open}})
 		}
 	}
 	if len(ids) == 0 {
@@ -162,16 +158,9 @@ func (p *Publisher) look(ctx context.Context, targets []*Target) ([]*work, error
 		return nil, fmt.Errorf("reading marks: %w", err)
 	}
 	for i, w := range works {
-		w.observe(marks[i])
+		w.Observe(marks[i])
 	}
 	return works, nil
-}
-
-func (w *work) observe(marks lane.Marks) {
-	w.marks = marks
-	if w.step, w.err = Next(&w.target.Generation, w.n, marks); w.err != nil {
-		w.err = fmt.Errorf("%w: %w", ErrLane, w.err)
-	}
 }
 
 // active returns the first lanes that need something, those to be begun before all others: until a lane is begun, speed
@@ -180,7 +169,7 @@ func active(works []*work, most int) []*work {
 	var batch []*work
 	for _, action := range []Action{Begin, Bring} {
 		for _, w := range works {
-			if len(batch) < most && w.err == nil && w.step.Action == action {
+			if len(batch) < most && w.Err == nil && w.Step.Action == action {
 				batch = append(batch, w)
 			}
 		}
@@ -196,7 +185,7 @@ func (p *Publisher) round(ctx context.Context, batch []*work) error {
 	for _, w := range batch {
 		call, n, err := p.call(w)
 		if err != nil {
-			w.err = fmt.Errorf("%w: %s: %w", ErrLane, w.target.LaneID(w.n), err)
+			w.Err = fmt.Errorf("%w: %s: %w", ErrLane, w.target.LaneID(w.N), err)
 			continue
 		}
 		calls, of = append(calls, call), append(of, w)
@@ -219,49 +208,40 @@ func (p *Publisher) round(ctx context.Context, batch []*work) error {
 // call makes the next call of a lane and tells the bytes that it writes.
 func (p *Publisher) call(w *work) (lane.Call, int64, error) {
 	g := &w.target.Generation
-	if w.step.Action == Begin {
+	if w.Step.Action == Begin {
 		var random [manifest.IdentityLength]byte
 		p.Random(random[:])
-		return BeginCall(g, w.n, w.marks, lane.Incarnation(manifest.NewIdentity(random))), 0, nil
+		return BeginCall(g, w.N, w.Marks, lane.Incarnation(manifest.NewIdentity(random))), 0, nil
 	}
-	rows, size, err := w.file.take(w.n, &w.step, p.limits.RowsPerCall, p.limits.BytesPerCall)
+	rows, size, err := w.file.take(w.N, &w.Step, p.limits.RowsPerCall, p.limits.BytesPerCall)
 	if err != nil {
 		return lane.Call{}, 0, err
 	}
-	return BringCall(g, w.n, &w.step, rows), size, nil
+	return BringCall(g, w.N, &w.Step, rows), size, nil
 }
 
 // settle takes over what came of a call.
 func (p *Publisher) settle(w *work, call *lane.Call, out *lane.Outcome) {
+	begins := w.Step.Action == Begin
+	w.Settle(call, out)
 	switch {
+	case errors.Is(out.Err, lane.ErrUnavailable):
+		p.counts.Unknown++
 	case out.Err != nil:
-		if errors.Is(out.Err, lane.ErrUnavailable) {
-			p.counts.Unknown++
-		}
-		// The outcome is unknown, or nothing was done. Either way the marks say: the next pass reads them.
-		w.err = fmt.Errorf("publishing to lane %s: %w", call.Lane, out.Err)
 	case !out.Applied:
 		p.counts.Refused++
-		w.observe(out.Marks)
 	default:
-		if w.step.Action == Begin {
+		if begins {
 			p.counts.Begun++
 		}
 		p.counts.Rows += w.rows
-		// Only the batch mark is followed here: it is all that the next step is made from.
-		after := maps.Clone(w.marks)
-		if after == nil {
-			after = lane.Marks{}
-		}
-		after[lane.BatchName] = call.Set
-		w.observe(after)
 	}
 }
 
 func closeAll(works []*work) {
 	for _, w := range works {
-		if err := w.file.close(); err != nil && w.err == nil {
-			w.err = fmt.Errorf("%w: %s: closing a run file: %w", ErrLane, w.target.LaneID(w.n), err)
+		if err := w.file.close(); err != nil && w.Err == nil {
+			w.Err = fmt.Errorf("%w: %s: closing a run file: %w", ErrLane, w.target.LaneID(w.N), err)
 		}
 	}
 }
@@ -273,7 +253,7 @@ func statuses(targets []*Target, works []*work) []Status {
 		for n := range t.Lanes {
 			w := works[0]
 			works = works[1:]
-			s.Marks = append(s.Marks, w.marks)
+			s.Marks = append(s.Marks, w.Marks)
 			s.add(&t.Generation, n, w)
 		}
 		all = append(all, s)
@@ -283,25 +263,25 @@ func statuses(targets []*Target, works []*work) []Status {
 
 // add counts a lane.
 func (s *Status) add(g *Generation, n int, w *work) {
-	if w.marks[lane.BatchName] == "" {
+	if w.Marks[lane.BatchName] == "" {
 		s.Empty++
 	}
 	switch {
-	case w.err != nil && w.step.Action == Nothing:
+	case w.Err != nil && w.Step.Action == Nothing:
 		return // its marks do not say how far it is
-	case w.step.Action == Nothing:
+	case w.Step.Action == Nothing:
 		s.Done++
 		return
-	case w.step.Action == Begin:
+	case w.Step.Action == Begin:
 		s.Run = min(s.Run, g.BasesFrom)
 		for run := g.BasesFrom; run <= g.Last(); run++ {
 			s.RowsLeft += g.Runs[run-1].Rows[n]
 		}
 		return
 	}
-	s.Run = min(s.Run, w.step.Mark.Run)
-	for run := w.step.Mark.Run; run <= g.Last(); run++ {
+	s.Run = min(s.Run, w.Step.Mark.Run)
+	for run := w.Step.Mark.Run; run <= g.Last(); run++ {
 		s.RowsLeft += g.Runs[run-1].Rows[n]
 	}
-	s.RowsLeft -= w.step.Mark.Rows
+	s.RowsLeft -= w.Step.Mark.Rows
 }

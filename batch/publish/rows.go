@@ -34,7 +34,7 @@ func (c *cursor) take(n int, s *Step, maxRows int, maxBytes int64) (rows []lane.
 			return nil, 0, fmt.Errorf("publishing: %w", err)
 		}
 		c.next++
-		change, bytes := changeOf(row, s.Mark.Run <= s.Mark.WholeFrom)
+		change, bytes := ChangeOf(row, s.Filling())
 		rows, size = append(rows, change), size+bytes
 	}
 	return rows, size, nil
@@ -70,9 +70,10 @@ func (c *cursor) close() error {
 	return file.Close()
 }
 
-// changeOf makes the change of a row of the store: its tile is written, what the tile supersedes is deleted. filling says
-// that the lane was begun at this run's cut or a later one, so that no block tile of it was ever written.
-func changeOf(row *runfile.Row, filling bool) (lane.RowChange, int64) {
+// ChangeOf makes the change of a row of the store: its tile is written, what the tile supersedes is deleted. filling says
+// that the lane was begun at this run's cut or a later one, so that no block tile of it was ever written. It also tells
+// the bytes that the change writes.
+func ChangeOf(row *runfile.Row, filling bool) (lane.RowChange, int64) {
 	h, _, err := tile.ParseHeader(row.Tile)
 	invariant.Check(err == nil, "a run file's reader passed on tile %x: %v", row.Tile, err)
 	change := lane.RowChange{

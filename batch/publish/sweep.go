@@ -26,14 +26,32 @@ type SweepStore interface {
 type Sweeper struct {
 	store SweepStore
 	rows  pacer
-	lanes map[lane.ID]*filling
+	lanes map[lane.ID]*Filling
 }
 
-// filling is what a sweeper knows of a lane.
-type filling struct {
+// Filling is what a sweeper knows of a lane.
+type Filling struct {
 	incarnation lane.Incarnation
 	since       time.Time // when it was first seen
 	swept       bool
+}
+
+// Leftover tells whether a row of this incarnation is of an earlier filling.
+func (f *Filling) Leftover(inc lane.Incarnation) bool { return f.incarnation != inc }
+
+// Swept notes that the lane's leftovers are deleted.
+func (f *Filling) Swept() { f.swept = true }
+
+// Call returns the call that deletes a leftover row. It expects the very filling that was seen: if the lane has been begun
+// again meanwhile, the row may be one of the newest filling.
+func (f *Filling) Call(row lane.RowID, fields []lane.Field) lane.Call {
+	change := lane.RowChange{Key: row.Key}
+	for _, field := range fields {
+		change.Del = append(change.Del, field.Name)
+	}
+	return lane.Call{
+		Lane: row.Lane, AnyMark: true, Incarnation: f.incarnation, RowsOf: row.Incarnation, Rows: []lane.RowChange{change},
+	}
 }
 
 // NewSweeper returns a sweeper that deletes at most as many rows a second as limits say. Errors are of class ErrLimits.
@@ -42,7 +60,7 @@ func NewSweeper(store SweepStore, limits Limits) (*Sweeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sweeper{store: store, rows: pacer{perSecond: l.RowsPerSecond}, lanes: map[lane.ID]*filling{}}, nil
+	return &Sweeper{store: store, rows: pacer{perSecond: l.RowsPerSecond}, lanes: map[lane.ID]*Filling{}}, nil
 }
 
 // Sweep takes over the marks of a pass and deletes what is due. It returns the number of rows deleted. One scan of a
@@ -50,7 +68,7 @@ func NewSweeper(store SweepStore, limits Limits) (*Sweeper, error) {
 func (s *Sweeper) Sweep(ctx context.Context, all []Status) (deleted int64, err error) {
 	now := time.Now()
 	for i := range all {
-		due := s.observe(&all[i], now)
+		due := s.Due(&all[i], now)
 		if len(due) == 0 {
 			continue
 		}
@@ -60,15 +78,15 @@ func (s *Sweeper) Sweep(ctx context.Context, all []Status) (deleted int64, err e
 			return deleted, fmt.Errorf("sweeping %s: %w", all[i].Namespace, err)
 		}
 		for _, f := range due {
-			f.swept = true
+			f.Swept()
 		}
 	}
 	return deleted, nil
 }
 
-// observe returns the lanes of a generation whose leftovers are due.
-func (s *Sweeper) observe(st *Status, now time.Time) map[lane.ID]*filling {
-	due := map[lane.ID]*filling{}
+// Due takes over the marks of a generation's lanes and returns those whose leftovers are due.
+func (s *Sweeper) Due(st *Status, now time.Time) map[lane.ID]*Filling {
+	due := map[lane.ID]*Filling{}
 	for n, marks := range st.Marks {
 		id := lane.ID{Namespace: st.Namespace, N: n}
 		mark, begun, err := marks.Batch()
@@ -78,7 +96,7 @@ func (s *Sweeper) observe(st *Status, now time.Time) map[lane.ID]*filling {
 		}
 		f := s.lanes[id]
 		if f == nil || f.incarnation != mark.Incarnation {
-			f = &filling{incarnation: mark.Incarnation, since: now}
+			f = &Filling{incarnation: mark.Incarnation, since: now}
 			s.lanes[id] = f
 		}
 		if !f.swept && now.Sub(f.since) >= Grace {
@@ -91,7 +109,7 @@ func (s *Sweeper) observe(st *Status, now time.Time) map[lane.ID]*filling {
 // sweepBatch is how many rows are looked at, and deleted, at once.
 const sweepBatch = 64
 
-func (s *Sweeper) namespace(ctx context.Context, namespace string, due map[lane.ID]*filling) (deleted int64, err error) {
+func (s *Sweeper) namespace(ctx context.Context, namespace string, due map[lane.ID]*Filling) (deleted int64, err error) {
 	var batch []lane.RowID
 	flush := func() error {
 		n, err := s.remove(ctx, batch, due)
@@ -99,7 +117,7 @@ func (s *Sweeper) namespace(ctx context.Context, namespace string, due map[lane.
 		return err
 	}
 	err = s.store.Scan(ctx, namespace, func(id lane.RowID) error {
-		if f := due[id.Lane]; f == nil || f.incarnation == id.Incarnation {
+		if f := due[id.Lane]; f == nil || !f.Leftover(id.Incarnation) {
 			return nil
 		}
 		id.Key = append([]byte(nil), id.Key...)
@@ -114,9 +132,8 @@ func (s *Sweeper) namespace(ctx context.Context, namespace string, due map[lane.
 	return deleted, flush()
 }
 
-// remove deletes rows, each expecting the very filling that was seen: if the lane has been begun again meanwhile, what
-// was a leftover may be so no longer than this call takes, and the next sweep finds it.
-func (s *Sweeper) remove(ctx context.Context, rows []lane.RowID, due map[lane.ID]*filling) (deleted int64, err error) {
+// remove deletes rows. What is refused, because the lane was begun again meanwhile, the next sweep finds.
+func (s *Sweeper) remove(ctx context.Context, rows []lane.RowID, due map[lane.ID]*Filling) (deleted int64, err error) {
 	if len(rows) == 0 {
 		return 0, nil
 	}
@@ -129,13 +146,7 @@ func (s *Sweeper) remove(ctx context.Context, rows []lane.RowID, due map[lane.ID
 	}
 	calls := make([]lane.Call, 0, len(rows))
 	for i, id := range rows {
-		change := lane.RowChange{Key: id.Key}
-		for _, f := range exact[i].Fields {
-			change.Del = append(change.Del, f.Name)
-		}
-		calls = append(calls, lane.Call{
-			Lane: id.Lane, AnyMark: true, Incarnation: due[id.Lane].incarnation, RowsOf: id.Incarnation, Rows: []lane.RowChange{change},
-		})
+		calls = append(calls, due[id.Lane].Call(id, exact[i].Fields))
 	}
 	var errs []error
 	for _, out := range s.store.Apply(ctx, calls) {

@@ -51,13 +51,14 @@ type FeatureValue struct {
 	Status view.Status
 }
 
-// claim is what the marks of a lane let an answer say.
-type claim struct {
-	incarnation lane.Incarnation
-	degraded    string
-	through     int64
-	frontier    map[string]int64
-	dropped     bool
+// Claim is what the marks of a lane let an answer say.
+type Claim struct {
+	Incarnation lane.Incarnation // whose rows are read; empty of a lane that is not begun
+	Degraded    string           // why nothing is claimed; empty if something is
+	Through     int64            // the newest append time taken in, ms
+	// Frontier is, by partition, the offset below which every event of the lane's entities is in; nil if degraded.
+	Frontier map[string]int64
+	Dropped  bool // the generation is: the manifest should be read again
 }
 
 // distrust takes back the claims of an answer whose marks were too old each time its rows had been read.
@@ -78,20 +79,20 @@ const (
 	ReasonSlow     = "reader too slow"
 )
 
-// claimOf reads what the marks of a lane allow to claim. Every partition mark must be joined: an entity's events may come
+// ClaimOf reads what the marks of a lane allow to claim. Every partition mark must be joined: an entity's events may come
 // from any partition.
-func claimOf(marks lane.Marks) claim {
+func ClaimOf(marks lane.Marks) Claim {
 	if marks[lane.BatchName] == lane.Dropped {
-		return claim{degraded: ReasonDropped + ": the manifest read is old, or the generation was dropped while served", dropped: true}
+		return Claim{Degraded: ReasonDropped + ": the manifest read is old, or the generation was dropped while served", Dropped: true}
 	}
 	batch, begun, err := marks.Batch()
 	if err != nil {
-		return claim{degraded: ReasonDamaged + ": " + err.Error()}
+		return Claim{Degraded: ReasonDamaged + ": " + err.Error()}
 	}
 	if !begun {
-		return claim{degraded: ReasonNotBegun + ": batch has yet to fill it"}
+		return Claim{Degraded: ReasonNotBegun + ": batch has yet to fill it"}
 	}
-	c := claim{incarnation: batch.Incarnation, frontier: make(map[string]int64, len(marks)-1)}
+	c := Claim{Incarnation: batch.Incarnation, Frontier: make(map[string]int64, len(marks)-1)}
 	for name, wire := range marks {
 		if name == lane.BatchName {
 			continue
@@ -99,23 +100,23 @@ func claimOf(marks lane.Marks) claim {
 		m, err := lane.ParseMark(wire)
 		switch {
 		case err != nil:
-			return claim{incarnation: batch.Incarnation, degraded: ReasonDamaged + ": " + err.Error()}
+			return Claim{Incarnation: batch.Incarnation, Degraded: ReasonDamaged + ": " + err.Error()}
 		case m.Incarnation != batch.Incarnation:
-			return claim{incarnation: batch.Incarnation, degraded: ReasonDamaged + ": " + name + " is of another incarnation"}
+			return Claim{Incarnation: batch.Incarnation, Degraded: ReasonDamaged + ": " + name + " is of another incarnation"}
 		case !m.Joined():
-			c.degraded = ReasonFilling + ": batch has yet to bring what lies below " + name
+			c.Degraded = ReasonFilling + ": batch has yet to bring what lies below " + name
 		}
-		c.through = max(c.through, m.Append)
-		c.frontier[name] = m.Next
+		c.Through = max(c.Through, m.Append)
+		c.Frontier[name] = m.Next
 	}
-	if c.degraded == "" && !batch.Whole() {
-		c.degraded = ReasonFilling + ": not all bases are in"
+	if c.Degraded == "" && !batch.Whole() {
+		c.Degraded = ReasonFilling + ": not all bases are in"
 	}
-	if c.degraded != "" {
-		c.frontier = nil
+	if c.Degraded != "" {
+		c.Frontier = nil
 	}
 	return c
 }
 
 // Claims tells why a lane with these marks cannot claim what it holds of the log; empty if it can.
-func Claims(marks lane.Marks) string { return claimOf(marks).degraded }
+func Claims(marks lane.Marks) string { return ClaimOf(marks).Degraded }

@@ -112,10 +112,10 @@ func (r *Reader) LookupExact(ctx context.Context, s ExactStore, viewName string,
 	now := r.cfg.Now().UnixMilli()
 	for i, w := range wants {
 		p := &a.Profiles[w.profile]
-		c := claimOf(rows[i].Marks)
-		p.Degraded, p.Through = c.degraded, c.through
+		c := ClaimOf(rows[i].Marks)
+		p.Degraded, p.Through = c.Degraded, c.Through
 		if opt.Frontier {
-			p.Frontier = c.frontier
+			p.Frontier = c.Frontier
 		}
 		merge(g.Plan, m, a.Features, p, rows[i].Values(), opt, now)
 	}

@@ -84,15 +84,15 @@ func (r *Reader) fill(ctx context.Context, a *Answer, keys []string, opt Options
 	if err != nil {
 		return false, err
 	}
-	claims := make(map[int]claim, len(lanes))
+	claims := make(map[int]Claim, len(lanes))
 	for n, m := range marks {
-		c := claimOf(m)
+		c := ClaimOf(m)
 		claims[n] = c
-		again = again || c.dropped
+		again = again || c.Dropped
 	}
 	rows := make([]lane.RowID, 0, len(wants))
 	for i := range wants {
-		wants[i].row.Incarnation = cmp.Or(claims[wants[i].lane].incarnation, noIncarnation)
+		wants[i].row.Incarnation = cmp.Or(claims[wants[i].lane].Incarnation, noIncarnation)
 		rows = append(rows, wants[i].row)
 	}
 	values, err := r.cfg.Store.Rows(ctx, rows)
@@ -100,7 +100,7 @@ func (r *Reader) fill(ctx context.Context, a *Answer, keys []string, opt Options
 		return false, fmt.Errorf("reading rows: %w", err)
 	}
 	now := r.cfg.Now()
-	if now.Sub(readAt) > maxRead {
+	if Stale(readAt, now) {
 		again = true
 	}
 	// A row that is empty under cached marks may be one of a store that was emptied since: the marks say so when they are
@@ -117,9 +117,9 @@ func (r *Reader) fill(ctx context.Context, a *Answer, keys []string, opt Options
 	for i, w := range wants {
 		p := &a.Profiles[w.profile]
 		c := claims[w.lane]
-		p.Degraded, p.Through = c.degraded, c.through
+		p.Degraded, p.Through = c.Degraded, c.Through
 		if opt.Frontier {
-			p.Frontier = c.frontier
+			p.Frontier = c.Frontier
 		}
 		merge(g.Plan, m, a.Features, p, values[i], opt, now.UnixMilli())
 	}

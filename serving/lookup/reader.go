@@ -28,6 +28,9 @@ const (
 	maxAhead = 10_000
 )
 
+// Stale tells, when a row has been read, whether marks read at a time are too old to claim anything of it.
+func Stale(readAt, now time.Time) bool { return now.Sub(readAt) > maxRead }
+
 // The classes of errors.
 var (
 	ErrNoView     = errors.New("no such view")
