@@ -33,6 +33,8 @@ func TestConfigRefused(t *testing.T) {
 		{"sum", operator.Config{Inputs: inputs{value(schema.Bool)}, Windows: all}, "want int32, int64 or decimal(n)"},
 		{"sum", operator.Config{Inputs: inputs{value(schema.Time)}, Windows: all}, "want int32, int64 or decimal(n)"},
 		{"avg", operator.Config{Inputs: inputs{value(schema.String)}, Windows: all}, "want int32, int64 or decimal(n)"},
+		{"variance", operator.Config{Inputs: inputs{value(schema.Enum)}, Windows: all}, "want int32, int64 or decimal(n)"},
+		{"variance", operator.Config{Inputs: inputs{value(schema.Int32), value(schema.Int32)}, Windows: all}, "at most 1"},
 		{"min", operator.Config{Inputs: inputs{value(schema.Enum)}, Windows: all}, "want int32, int64, decimal(n) or time"},
 		{"max", operator.Config{Inputs: inputs{value(schema.Bool)}, Windows: all}, "want int32, int64, decimal(n) or time"},
 		{"max", operator.Config{Inputs: inputs{{Role: operator.RoleValue, Type: schema.Decimal, Scale: 13}}, Windows: all}, "scale 13"},

@@ -14,15 +14,16 @@ import (
 // goldenStates are the configurations whose states are frozen, one of each kind, all with the windows 1 h (hop 5 min),
 // 1 d (hop 1 h) and all time, over the same eight events.
 var goldenStates = map[string]operator.Config{
-	"count":  {},
-	"sum":    {Inputs: inputs{value(schema.Int64)}},
-	"avg":    {Inputs: inputs{value(schema.Decimal)}},
-	"min":    {Inputs: inputs{value(schema.Int32)}},
-	"max":    {Inputs: inputs{value(schema.Int32)}},
-	"first":  {Inputs: inputs{value(schema.Int32), value(schema.String)}},
-	"last":   {Inputs: inputs{value(schema.Int32), value(schema.String)}},
-	"last_n": {Inputs: inputs{value(schema.Int32), key(schema.String)}, N: 3},
-	"top_k":  {Inputs: inputs{key(schema.String), key(schema.Enum), input(operator.RoleWeight, schema.Int32)}},
+	"count":    {},
+	"sum":      {Inputs: inputs{value(schema.Int64)}},
+	"avg":      {Inputs: inputs{value(schema.Decimal)}},
+	"min":      {Inputs: inputs{value(schema.Int32)}},
+	"max":      {Inputs: inputs{value(schema.Int32)}},
+	"first":    {Inputs: inputs{value(schema.Int32), value(schema.String)}},
+	"last":     {Inputs: inputs{value(schema.Int32), value(schema.String)}},
+	"last_n":   {Inputs: inputs{value(schema.Int32), key(schema.String)}, N: 3},
+	"top_k":    {Inputs: inputs{key(schema.String), key(schema.Enum), input(operator.RoleWeight, schema.Int32)}},
+	"variance": {Inputs: inputs{value(schema.Decimal)}},
 }
 
 // goldenRows are the events, of source 1 and partition 2: two in one bucket of 5 minutes, one in the next, two an hour

@@ -65,6 +65,7 @@ var configs = map[string][]operator.Config{
 		{Inputs: inputs{key(schema.String), input(operator.RoleWeight, schema.Int64)}},
 		{Inputs: inputs{key(schema.Enum), key(schema.Bool), input(operator.RoleWeight, schema.Int32)}},
 	},
+	"variance": {{Inputs: inputs{value(schema.Int32)}}, {Inputs: inputs{value(schema.Int64)}}, {Inputs: inputs{value(schema.Decimal)}}},
 }
 
 func TestLaws(t *testing.T) {

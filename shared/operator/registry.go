@@ -17,15 +17,16 @@ var registry = struct {
 	sync.RWMutex
 	kinds map[string]*Kind
 }{kinds: map[string]*Kind{
-	countKind.Name: &countKind,
-	sumKind.Name:   &sumKind,
-	avgKind.Name:   &avgKind,
-	minKind.Name:   &minKind,
-	maxKind.Name:   &maxKind,
-	firstKind.Name: &firstKind,
-	lastKind.Name:  &lastKind,
-	lastNKind.Name: &lastNKind,
-	topKKind.Name:  &topKKind,
+	countKind.Name:    &countKind,
+	sumKind.Name:      &sumKind,
+	avgKind.Name:      &avgKind,
+	minKind.Name:      &minKind,
+	maxKind.Name:      &maxKind,
+	firstKind.Name:    &firstKind,
+	lastKind.Name:     &lastKind,
+	lastNKind.Name:    &lastNKind,
+	topKKind.Name:     &topKKind,
+	varianceKind.Name: &varianceKind,
 }}
 
 // Lookup returns the kind of that name. Safe for concurrent use, like all of the registry.

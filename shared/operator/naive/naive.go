@@ -53,15 +53,16 @@ type twin struct {
 }
 
 var twins = map[string]twin{
-	"count":  {countState, countResult},
-	"sum":    {sumState, sumResult},
-	"avg":    {avgState, avgResult},
-	"min":    {minState, minResult},
-	"max":    {maxState, maxResult},
-	"first":  {firstState, firstResult},
-	"last":   {lastState, lastResult},
-	"last_n": {lastNState, lastNResult},
-	"top_k":  {topKState, topKResult},
+	"count":    {countState, countResult},
+	"sum":      {sumState, sumResult},
+	"avg":      {avgState, avgResult},
+	"min":      {minState, minResult},
+	"max":      {maxState, maxResult},
+	"first":    {firstState, firstResult},
+	"last":     {lastState, lastResult},
+	"last_n":   {lastNState, lastNResult},
+	"top_k":    {topKState, topKResult},
+	"variance": {varianceState, varianceResult},
 }
 
 // State returns the canonical state of the events, in whatever order they come, at newest, which is not before any of

@@ -1,7 +1,8 @@
-// Package wire writes and reads the primitives of canonical states: varints of 64 and 128 bits in their shortest form,
+// Package wire writes and reads the primitives of canonical states: varints of 64, 128 and 192 bits in their shortest
+// form,
 // and tuples of typed values in a form whose byte order is the order of the values.
 //
-//	uvarint  LEB128, shortest form
+//	uvarint  LEB128, shortest form; up to 192 bits where said
 //	varint   uvarint of the zigzag form: 0, −1, 1, −2, … are 0, 1, 2, 3, …; up to 128 bits
 //	tuple    its members one after the other; which types they have is known from the configuration
 //	member   null            00

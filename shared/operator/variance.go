@@ -1,0 +1,140 @@
+package operator
+
+import (
+	"math/big"
+
+	"github.com/tidemark-io/tidemark/shared/operator/internal/cells"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/wide"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
+	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/shared/window"
+)
+
+// variance keeps the number of values, their sum and the sum of their squares, all of them exact: no value is subtracted
+// from a mean that is not known yet. The result is the float64 nearest to the exact population variance; null of nothing.
+var varianceKind = Kind{
+	Name: "variance", Version: 1,
+	CheckQuery: plainQuery("variance"),
+	New: func(cfg Config) (Operator, error) {
+		s := shape{name: "variance", values: one, valueTypes: numbers, valueTypesCure: numbersCure}
+		tiers, err := s.check(&cfg)
+		if err != nil {
+			return nil, err
+		}
+		return &varianceOperator{tiers: tiers, in: cfg.Inputs[0]}, nil
+	},
+}
+
+type varianceOperator struct {
+	tiers window.Tiers
+	in    Input
+}
+
+// NewStates implements Operator.
+func (o *varianceOperator) NewStates() States {
+	return &varianceStates{cellStates: cellStates{"variance", cells.New(o.tiers, squared{}, squaredWords, false)}, in: &o.in}
+}
+
+type varianceStates struct {
+	cellStates
+	in *Input
+}
+
+// Fold implements States.
+func (s *varianceStates) Fold(r *Rows) {
+	in := r.In[0]
+	for i, row := range r.Row {
+		if !in.Present(int(row)) {
+			continue
+		}
+		slot := r.Slot[i]
+		newest := r.Newest[slot]
+		if code, ok := s.Code(r.Time[row], newest); ok {
+			w, _ := s.Cell(slot, code, newest)
+			v := in.Ints[row]
+			w[0]++
+			addTo(w[squaredSum:], v)
+			putSquares(w, squaresAt(w).AddSquare(v))
+		}
+	}
+}
+
+// Result implements States.
+func (s *varianceStates) Result(slot int32, q *Query) Value {
+	var n uint64
+	var sum wide.Int
+	var squares wide.Squares
+	s.Each(slot, q.Window, q.AsOf, func(w []uint64) {
+		n += w[0]
+		sum = sum.Add(wideAt(w[squaredSum:]))
+		squares = squares.Add(squaresAt(w))
+	})
+	if n == 0 {
+		return Value{}
+	}
+	return OfFloat(variance(n, sum, squares, s.in))
+}
+
+// variance returns the float64 nearest to (n × squares − sum²) / (n × 10^scale)², ties to even.
+func variance(n uint64, sum wide.Int, squares wide.Squares, in *Input) float64 {
+	count := new(big.Int).SetUint64(n)
+	num := new(big.Int).Mul(count, squares.Big())
+	total := sum.Big()
+	num.Sub(num, total.Mul(total, total))
+	den := new(big.Int).Set(count)
+	if in.Type == schema.Decimal {
+		den.Mul(den, new(big.Int).SetUint64(pow10(in.Scale)))
+	}
+	f, _ := new(big.Rat).SetFrac(num, den.Mul(den, den)).Float64()
+	return f
+}
+
+// The words of a squared: how many, their sum from squaredSum on, the sum of their squares from squaredSquares on, the low
+// word first.
+const (
+	squaredSum     = 1
+	squaredSquares = 3
+	squaredWords   = 6
+)
+
+func squaresAt(w []uint64) wide.Squares {
+	return wide.Squares{Hi: w[squaredSquares+2], Mid: w[squaredSquares+1], Lo: w[squaredSquares]}
+}
+
+func putSquares(w []uint64, s wide.Squares) {
+	w[squaredSquares], w[squaredSquares+1], w[squaredSquares+2] = s.Lo, s.Mid, s.Hi
+}
+
+// squared is the aggregate of variance: how many, as uvarint, their sum, as varint, and the sum of their squares, as
+// uvarint of 192 bits. It is empty only without values.
+type squared struct{}
+
+// Combine implements cells.Aggregate.
+func (squared) Combine(dst, src []uint64) {
+	dst[0] += src[0]
+	putWide(dst[squaredSum:], wideAt(dst[squaredSum:]).Add(wideAt(src[squaredSum:])))
+	putSquares(dst, squaresAt(dst).Add(squaresAt(src)))
+}
+
+// Empty implements cells.Aggregate.
+func (squared) Empty(w []uint64) bool { return w[0] == 0 }
+
+// Free implements cells.Aggregate.
+func (squared) Free([]uint64) {}
+
+// Append implements cells.Aggregate.
+func (squared) Append(dst []byte, w []uint64, _ int64) []byte {
+	dst = wire.AppendWide(wire.AppendUvarint(dst, w[0]), wideAt(w[squaredSum:]))
+	return wire.AppendSquares(dst, squaresAt(w))
+}
+
+// Read implements cells.Aggregate. Squares too small for their sum would answer a variance below 0.
+func (squared) Read(r *wire.Reader, w []uint64, _, _, _ int64) {
+	n, sum, squares := readCount(r), r.Wide(), r.Squares()
+	if !squares.HoldFor(n, sum) {
+		r.Fail()
+	}
+	w[0] = n
+	putWide(w[squaredSum:], sum)
+	putSquares(w, squares)
+}
