@@ -18,31 +18,55 @@ const Default = "usedcar"
 
 // FS has the folder of each embedded job at its root.
 //
-//go:embed usedcar/sources usedcar/views retail/sources retail/views
+//go:embed usedcar/sources usedcar/views usedcar/tests retail/sources retail/views retail/tests
 var FS embed.FS
 
 // Open loads the job in the folder at path. If nothing is there and an embedded job is called so ("retail", or
 // "jobs/retail" as in the repository), that one is loaded and embedded is true, which callers should say. Errors are
 // those of job.LoadDir.
 func Open(folder string) (j *job.Job, embedded bool, err error) {
-	_, err = os.Stat(folder)
-	if !errors.Is(err, fs.ErrNotExist) {
+	sub, name, err := find(folder)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case sub == nil:
 		j, err = job.LoadDir(folder)
 		return j, false, err
 	}
-	name := path.Clean(filepath.ToSlash(folder))
+	j, err = job.Load(sub, name)
+	return j, true, err
+}
+
+// Tests loads the tests of a job that Open loaded from the same folder. Errors are those of job.LoadTests.
+func Tests(folder string, j *job.Job) ([]*job.Test, error) {
+	sub, name, err := find(folder)
+	switch {
+	case err != nil:
+		return nil, err
+	case sub == nil:
+		return j.LoadTests(os.DirFS(folder), folder)
+	}
+	return j.LoadTests(sub, name)
+}
+
+// find returns the embedded job that a path names where nothing is there; a nil sub if something is.
+func find(folder string) (sub fs.FS, name string, err error) {
+	_, err = os.Stat(folder)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, "", nil // whoever reads the folder meets any other error again
+	}
+	name = path.Clean(filepath.ToSlash(folder))
 	if path.Dir(name) == "jobs" {
 		name = path.Base(name)
 	}
 	sub, subErr := fs.Sub(FS, name)
 	if subErr != nil || path.Dir(name) != "." {
-		return nil, false, fmt.Errorf("reading job %s: %w", folder, err)
+		return nil, "", fmt.Errorf("reading job %s: %w", folder, err)
 	}
 	if _, statErr := fs.Stat(sub, "sources"); statErr != nil {
-		return nil, false, fmt.Errorf("reading job %s: %w; embedded are %s", folder, err, names())
+		return nil, "", fmt.Errorf("reading job %s: %w; embedded are %s", folder, err, names())
 	}
-	j, err = job.Load(sub, name)
-	return j, true, err
+	return sub, name, nil
 }
 
 // names lists the embedded jobs, for messages.

@@ -18,11 +18,11 @@ import (
 func newCheck() *cobra.Command {
 	return &cobra.Command{
 		Use:               "check JOB",
-		Short:             "Check a job's files: every fault at once, with file, line and cure",
+		Short:             "Check a job's files, its tests among them: every fault at once, with file, line and cure",
 		ValidArgsFunction: completeJob,
 		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			j, err := loadJob(args[0])
+			j, tests, err := loadTests(args[0])
 			if err != nil {
 				return err
 			}
@@ -30,8 +30,8 @@ func newCheck() *cobra.Command {
 			for _, p := range j.Plans {
 				features += len(p.Features())
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "job %s is fine: %s, %s, %s\n", j.Name,
-				counted(len(j.Sources), "source"), counted(len(j.Views), "view"), counted(features, "feature"))
+			fmt.Fprintf(cmd.OutOrStdout(), "job %s is fine: %s, %s, %s, %s\n", j.Name,
+				counted(len(j.Sources), "source"), counted(len(j.Views), "view"), counted(features, "feature"), counted(len(tests), "test"))
 			return nil
 		},
 	}

@@ -16,7 +16,7 @@ func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newDemo(), newUp(), newBroker(), newGen(), newProduce(),
 		newGet(), newVerify(), newExplain(), newLog(),
-		newBatch(), newVersions(), newStatus(), newCheck(), newPlan(), newRefill(), newCompletion(),
+		newBatch(), newVersions(), newStatus(), newCheck(), newTest(), newPlan(), newRefill(), newCompletion(),
 	}
 }
 

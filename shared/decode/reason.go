@@ -48,3 +48,12 @@ func (r Reason) String() string {
 	}
 	return fmt.Sprintf("reason %d", uint8(r))
 }
+
+// Reasons returns every reason that a record can be rejected for, in the order in which they are looked for.
+func Reasons() []Reason {
+	reasons := make([]Reason, 0, len(reasonNames)-1)
+	for r := Tombstone; int(r) < len(reasonNames); r++ {
+		reasons = append(reasons, r)
+	}
+	return reasons
+}

@@ -40,7 +40,7 @@ features:
 //
 //	file PATH     replaces a file of a good job by what follows
 //	remove PATH   removes one
-//	load          lists the faults, and begins anew
+//	load          lists the faults, those of the tests if there are no others, and begins anew
 func TestFaults(t *testing.T) {
 	datadriven.Walk(t, "testdata/bad", func(t *testing.T, path string) {
 		files := good()
@@ -53,7 +53,10 @@ func TestFaults(t *testing.T) {
 				delete(files, d.CmdArgs[0].Key)
 				return ""
 			default:
-				_, err := job.Load(files, "shop")
+				j, err := job.Load(files, "shop")
+				if err == nil {
+					_, err = j.LoadTests(files, "shop")
+				}
 				files = good()
 				if err == nil {
 					return "no faults"
