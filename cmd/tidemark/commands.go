@@ -15,7 +15,7 @@ import (
 func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newDemo(), newUp(), newBroker(), newGen(), newProduce(),
-		newGet(), newVerify(), newExplain(), newLog(),
+		newGet(), newVerify(), newExplain(), newLog(), newRejects(),
 		newBatch(), newVersions(), newStatus(), newCheck(), newTest(), newPlan(), newRefill(), newCompletion(),
 	}
 }
