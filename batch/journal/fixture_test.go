@@ -23,11 +23,11 @@ func TestFrozen(t *testing.T) {
 	must(t, v.Create("aaaaaaaaaa", "rev"))
 	must(t, v.Turn("aaaaaaaaaa", manifest.Served))
 	must(t, v.Spell("aaaaaaaaaa", &g.Spec))
-	_, err = g.Register(journal.Full, cut(8))
+	_, err = g.Register(cut(8), 0)
 	must(t, err)
 	must(t, g.Fail(journal.Failed{Run: 1, Entity: "user:<1>", Reason: "why"}))
 	must(t, g.Check(checked(1)))
-	_, err = g.Register(journal.Delta, cut(24))
+	_, err = g.Register(cut(24), 0)
 	must(t, err)
 
 	frozen := filepath.Join("testdata", "state")

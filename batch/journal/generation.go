@@ -47,6 +47,9 @@ type Run struct {
 	Kind   Kind         `json:"kind"`
 	From   position.Cut `json:"from"`
 	Cut    position.Cut `json:"cut"`
+	// Every is, of a Compact run, in how many runs a hash range gets one fresh base; 0 of any other. Each run has its own,
+	// so that a run that is repeated makes the same files whatever the role is configured with by then.
+	Every int64 `json:"every,omitempty"`
 
 	// Checked is what came of the run, nil as long as it is not known to be right.
 	Checked *Checked `json:"-"`
@@ -59,12 +62,13 @@ type Checked struct {
 	Run     int64      `json:"run"`
 	Lanes   []LaneFile `json:"lanes"` // by number of the lane
 	Rows    int64      `json:"rows"`
-	Bytes   int64      `json:"bytes"`   // of all run files
-	Files   int64      `json:"files"`   // archive files that were opened
-	Events  int64      `json:"events"`  // accepted events with an entity
-	Scanned int64      `json:"scanned"` // rows read, rejected ones included
-	Errors  int64      `json:"errors"`  // expressions that erred and were null
-	Sampled int64      `json:"sampled"` // rows recomputed by the plain fold
+	Bytes   int64      `json:"bytes"`           // of all run files
+	Files   int64      `json:"files"`           // archive files that were opened
+	Events  int64      `json:"events"`          // accepted events with an entity
+	Scanned int64      `json:"scanned"`         // rows read, rejected ones included
+	Errors  int64      `json:"errors"`          // expressions that erred and were null
+	Sampled int64      `json:"sampled"`         // rows recomputed by the plain fold
+	Bases   int64      `json:"bases,omitempty"` // of a Compact run: rows that are fresh bases
 }
 
 // LaneFile is what is known of one lane's file.
@@ -197,8 +201,8 @@ func (j *Generation) registered(r Run) error {
 	if !r.From.Equal(j.Cut(r.Number-1)) || !r.Cut.AtLeast(r.From) || r.From.AtLeast(r.Cut) {
 		return fmt.Errorf("%w: run %d covers %s to %s, and the run before it reached %s", ErrOrder, r.Number, r.From, r.Cut, j.Cut(r.Number-1))
 	}
-	if (r.Kind == Full) != (r.Number == 1) || (r.Kind != Full && r.Kind != Delta && r.Kind != Compact) {
-		return fmt.Errorf("%w: run %d of kind %q", ErrOrder, r.Number, r.Kind)
+	if want := kindOf(r.Number, r.Every); r.Kind != want || (r.Every != 0) != (want == Compact) || !ValidEvery(r.Every) {
+		return fmt.Errorf("%w: run %d of kind %q with a base each %d runs", ErrOrder, r.Number, r.Kind, r.Every)
 	}
 	j.Runs = append(j.Runs, r)
 	return nil
@@ -223,9 +227,16 @@ func (j *Generation) failed(f Failed) error {
 }
 
 // Register writes down the next run before any work is done for it, so that a run that dies is repeated with the same
-// cut. cut must reach further than the last run's. Errors: ErrOrder, ErrTaken, or the file system's.
-func (j *Generation) Register(kind Kind, cut position.Cut) (*Run, error) {
-	r := Run{Number: int64(len(j.Runs)) + 1, Kind: kind, From: j.LastCut(), Cut: cut}
+// cut. cut must reach further than the last run's. every says in how many runs each hash range gets a fresh base, 1 to
+// MaxEvery, or 0 for never; with the run's number it decides the kind. Errors: ErrOrder, ErrTaken, or the file system's.
+func (j *Generation) Register(cut position.Cut, every int64) (*Run, error) {
+	r := Run{Number: int64(len(j.Runs)) + 1, From: j.LastCut(), Cut: cut}
+	if r.Kind = kindOf(r.Number, every); r.Kind == Compact {
+		r.Every = every
+	}
+	if !ValidEvery(every) {
+		return nil, fmt.Errorf("%w: a base each %d runs", ErrOrder, every)
+	}
 	before := len(j.Runs)
 	if err := j.registered(r); err != nil {
 		return nil, err
@@ -297,13 +308,6 @@ func (j *Generation) Cut(k int64) position.Cut {
 
 // LastCut returns the cut of the last registered run, or the origin.
 func (j *Generation) LastCut() position.Cut { return j.Cut(int64(len(j.Runs))) }
-
-// BasesFrom returns the newest run s such that every hash range has its base in the runs s to the last checked one; 1
-// where there is no run yet. A lane that is begun takes in the files from s on.
-func (j *Generation) BasesFrom() int64 {
-	// Compaction will move this forward: range r gets a base in run k when (r + k) mod N = 0.
-	return 1
-}
 
 // Entries returns how many entries the journal has. It only grows.
 func (j *Generation) Entries() int64 { return j.log.last }

@@ -39,10 +39,10 @@ func history(t *testing.T) (dir string, g *journal.Generation) {
 	dir = filepath.Join(t.TempDir(), "j")
 	g, err := journal.CreateGeneration(dir, genesis("aaaaaaaaaa"))
 	must(t, err)
-	_, err = g.Register(journal.Full, cut(8))
+	_, err = g.Register(cut(8), 0)
 	must(t, err)
 	must(t, g.Check(checked(1)))
-	_, err = g.Register(journal.Delta, cut(24))
+	_, err = g.Register(cut(24), 0)
 	must(t, err)
 	must(t, g.Fail(journal.Failed{Run: 2, Entity: "user:1", Reason: "why"}))
 	return dir, g
@@ -74,7 +74,7 @@ func TestGenerationReadsBackAsWritten(t *testing.T) {
 func TestOrderIsKept(t *testing.T) {
 	_, g := history(t)
 	tries := map[string]func() error{
-		"a run registered while one is pending": func() error { _, err := g.Register(journal.Delta, cut(32)); return err },
+		"a run registered while one is pending": func() error { _, err := g.Register(cut(32), 0); return err },
 		"another run checked":                   func() error { return g.Check(checked(1)) },
 		"another run failed":                    func() error { return g.Fail(journal.Failed{Run: 3}) },
 		"a run checked with too few lanes":      func() error { return g.Check(journal.Checked{Run: 2, Lanes: make([]journal.LaneFile, 1)}) },
@@ -86,16 +86,16 @@ func TestOrderIsKept(t *testing.T) {
 	}
 	must(t, g.Check(checked(2)))
 	for name, next := range map[string]struct {
-		kind journal.Kind
-		cut  position.Cut
+		cut   position.Cut
+		every int64
 	}{
-		"a cut that brings nothing": {journal.Delta, cut(24)},
-		"a cut that goes back":      {journal.Delta, cut(16)},
-		"a cut that forgets":        {journal.Delta, position.Cut{{Source: "events", ID: 1}: 8}},
-		"a second full run":         {journal.Full, cut(32)},
-		"an unknown kind":           {"other", cut(32)},
+		"a cut that brings nothing": {cut(24), 1},
+		"a cut that goes back":      {cut(16), 1},
+		"a cut that forgets":        {position.Cut{{Source: "events", ID: 1}: 8}, 1},
+		"no base ever":              {cut(32), -1},
+		"too seldom a base":         {cut(32), journal.MaxEvery + 1},
 	} {
-		if _, err := g.Register(next.kind, next.cut); !errors.Is(err, journal.ErrOrder) || g.Entries() != 6 || len(g.Runs) != 2 {
+		if _, err := g.Register(next.cut, next.every); !errors.Is(err, journal.ErrOrder) || g.Entries() != 6 || len(g.Runs) != 2 {
 			t.Errorf("%s: got %v and %d entries", name, err, g.Entries())
 		}
 	}
@@ -211,7 +211,7 @@ func TestViewAndManifest(t *testing.T) {
 	if first.Seq != 3 || first.Served() == nil || !first.Served().Cut.Equal(cut(3)) || first.Served().Run != 0 {
 		t.Fatalf("%+v", first)
 	}
-	_, err = g.Register(journal.Full, cut(8))
+	_, err = g.Register(cut(8), 0)
 	must(t, err)
 	must(t, g.Check(checked(1)))
 

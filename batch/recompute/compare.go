@@ -2,7 +2,6 @@ package recompute
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,9 +24,9 @@ type Comparison struct {
 const maxShown = 10
 
 // Compare computes the states of all entities at task.To from the whole archive, beginning at task.From, and compares
-// them with what the run files from the given runs on make together. open opens the files of a lane, in ascending order
-// of runs; Compare closes them. Nothing is written.
-func (e *Engine) Compare(ctx context.Context, task *Task, open func(lane int) ([]*runfile.Reader, error)) (c *Comparison, err error) {
+// them with what the run files make together: of each hash range those of the runs from task.Bases, which leaves out none,
+// to task.Run. task.Open opens them, each lane's when it is the lane's turn. Nothing is written.
+func (e *Engine) Compare(ctx context.Context, task *Task) (c *Comparison, err error) {
 	gens, err := e.begin(ctx, []*Task{task})
 	if err != nil {
 		return nil, err
@@ -39,15 +38,8 @@ func (e *Engine) Compare(ctx context.Context, task *Task, open func(lane int) ([
 			err = errors.Join(err, l.close())
 		}
 	}()
-	for lane := range task.Lanes {
-		files, err := open(lane)
-		if err != nil {
-			return nil, err
-		}
-		l, err := newComparer(g, files)
-		if err != nil {
-			return nil, err
-		}
+	for n := range task.Lanes {
+		l := newComparer(g, n)
 		lanes = append(lanes, l)
 		g.sinks = append(g.sinks, l)
 	}
@@ -57,9 +49,6 @@ func (e *Engine) Compare(ctx context.Context, task *Task, open func(lane int) ([
 	c = &Comparison{Events: g.out.Events}
 	var files, recompute []digester
 	for _, l := range lanes {
-		if err := l.finish(); err != nil {
-			return nil, err
-		}
 		c.Rows, c.Wrong = c.Rows+l.rows, c.Wrong+l.wrong
 		c.First = append(c.First, l.first...)
 		files, recompute = append(files, l.files), append(recompute, l.recompute)
@@ -70,30 +59,15 @@ func (e *Engine) Compare(ctx context.Context, task *Task, open func(lane int) ([
 
 // comparer is the sink of one lane: it walks the merged run files beside the rows that are computed.
 type comparer struct {
-	*merged
-	left             bool // the merged row at hand is still to be compared
+	*past
 	files, recompute digester
 	rows, wrong      int64
 	first            []Mismatch
 }
 
-func newComparer(g *generation, files []*runfile.Reader) (*comparer, error) {
-	m, err := merge(g.Plan, files)
-	if err != nil {
-		return nil, err
-	}
-	c := &comparer{merged: m, files: newDigester(), recompute: newDigester()}
-	if err := c.advance(); err != nil {
-		return nil, errors.Join(err, m.close())
-	}
-	return c, nil
-}
-
-func (c *comparer) advance() (err error) {
-	if c.left, err = c.next(); err == nil && c.left {
-		c.files.add(c.key, c.body)
-	}
-	return err
+func newComparer(g *generation, n int) *comparer {
+	open := func(run int64) (*runfile.Reader, error) { return g.Open(run, n) }
+	return &comparer{past: newPast(g.Plan, n, g.Lanes, &g.Bases, g.Run, open), files: newDigester(), recompute: newDigester()}
 }
 
 func (c *comparer) fault(key []byte, format string, args ...any) {
@@ -104,37 +78,60 @@ func (c *comparer) fault(key []byte, format string, args ...any) {
 }
 
 // Append compares a computed row with the merged ones.
-func (c *comparer) Append(row *runfile.Row) error {
+func (c *comparer) Append(row *runfile.Row) (int64, error) {
 	if err := c.extra(row); err != nil {
-		return err
+		return 0, err
 	}
 	_, body, err := tile.ParseHeader(row.Tile)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	c.rows++
 	c.recompute.add(row.Key, body)
-	if !c.left || c.hash != row.Hash || !bytes.Equal(c.key, row.Key) {
+	left, err := c.peek()
+	if err != nil {
+		return 0, err
+	}
+	if !left || compareKeys(c.row(), row) != 0 {
 		c.fault(row.Key, "it has events in the archive and no row in the run files")
-		return nil
+		return 0, nil
 	}
-	if !bytes.Equal(c.body, body) {
-		c.fault(row.Key, "the whole archive makes %s, the run files make %s", shorten(body), shorten(c.body))
+	merged, err := c.take()
+	if err != nil {
+		return 0, err
 	}
-	return c.advance()
+	if !bytes.Equal(merged, body) {
+		c.fault(row.Key, "the whole archive makes %s, the run files make %s", shorten(body), shorten(merged))
+	}
+	return 0, c.advance()
+}
+
+// take returns the merged body of the entity at hand, having added it to the digest.
+func (c *comparer) take() ([]byte, error) {
+	merged, err := c.merge(nil)
+	if err == nil {
+		c.files.add(c.row().Key, merged)
+	}
+	return merged, err
 }
 
 // extra counts the merged rows that lie before a computed row, nil for all of them: they are of entities that the archive
 // does not know.
 func (c *comparer) extra(row *runfile.Row) error {
-	for c.left && (row == nil || cmp.Or(cmp.Compare(c.hash, row.Hash), bytes.Compare(c.key, row.Key)) < 0) {
+	for {
+		left, err := c.peek()
+		if err != nil || !left || (row != nil && compareKeys(c.row(), row) >= 0) {
+			return err
+		}
 		c.rows++
-		c.fault(c.key, "it has a row in the run files and no events in the archive")
+		c.fault(c.row().Key, "it has a row in the run files and no events in the archive")
+		if _, err := c.take(); err != nil {
+			return err
+		}
 		if err := c.advance(); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
-func (c *comparer) finish() error { return c.extra(nil) }
+func (c *comparer) finish() error { return errors.Join(c.extra(nil), c.close()) }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
-	"slices"
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
 	"github.com/tidemark-io/tidemark/shared/oracle"
@@ -83,18 +82,17 @@ func (e *Engine) Run(ctx context.Context, tasks []*Task) (outcomes []*Outcome, e
 			err = errors.Join(err, discard(gens))
 		}
 	}()
-	var writers []*runfile.Writer
 	for _, g := range gens {
-		if writers, err = g.openFiles(writers); err != nil {
-			return nil, errors.Join(err, abort(writers))
+		if err := g.openFiles(); err != nil {
+			return nil, err
 		}
 	}
 	if err := e.passes(ctx, gens); err != nil {
-		return nil, errors.Join(err, abort(writers))
+		return nil, err
 	}
-	for i, g := range gens {
+	for _, g := range gens {
 		if err := g.closeFiles(); err != nil {
-			return nil, errors.Join(err, abortAll(gens[i+1:]))
+			return nil, err
 		}
 		outcomes = append(outcomes, g.out)
 	}
@@ -185,77 +183,68 @@ func (st *step) run() error {
 	g := st.gen
 	for _, s := range st.shards {
 		g.mu.Lock()
-		row := g.rows[st.lane]
 		g.out.Events += s.events
 		g.mu.Unlock()
-		next, err := s.write(g, st.lane, row)
-		if err != nil {
+		if err := s.write(g, st.lane); err != nil {
 			return err
 		}
-		g.mu.Lock()
-		g.rows[st.lane] = next
-		g.mu.Unlock()
 		s.end()
 	}
-	return nil
+	if st.shards[len(st.shards)-1] != g.shards[(st.lane+1)*g.perLane-1] {
+		return nil // a later pass brings the rest of the lane
+	}
+	return g.sinks[st.lane].finish()
 }
 
 // openFiles begins the draft of a task and the files of its lanes.
-func (g *generation) openFiles(writers []*runfile.Writer) ([]*runfile.Writer, error) {
+func (g *generation) openFiles() error {
 	draft, err := runfile.NewDraft(g.Folder)
 	if err != nil {
-		return writers, err
+		return err
 	}
 	g.out.Draft = draft
-	for lane := range g.Lanes {
-		w, err := draft.Create(g.FileName(lane), g.meta(lane))
+	for n := range g.Lanes {
+		w, err := draft.Create(g.FileName(n), g.meta(n))
 		if err != nil {
-			return writers, err
+			return err
 		}
-		writers = append(writers, w)
-		g.writers = append(g.writers, w)
-		g.sinks = append(g.sinks, w)
+		f := newLaneFile(g, n, w)
+		g.files = append(g.files, f)
+		g.sinks = append(g.sinks, f)
 	}
-	return writers, nil
+	return nil
 }
 
 func (g *generation) meta(lane int) runfile.Meta {
 	return runfile.Meta{Identity: g.Identity, Run: g.Run, Lane: lane, Lanes: g.Lanes}
 }
 
-// closeFiles ends the files of a task. After an error none of its files is open.
+// closeFiles ends the files of a task and sums up. Those that it has ended are no longer among its files.
 func (g *generation) closeFiles() error {
-	var errs []error
-	for _, w := range g.writers {
-		s, err := w.Close()
-		errs = append(errs, err)
+	for len(g.files) > 0 {
+		f := g.files[0]
+		g.files = g.files[1:]
+		s, err := f.w.Close()
+		if err != nil {
+			return err
+		}
 		g.out.Lanes = append(g.out.Lanes, s)
 		g.out.Rows += s.Rows
 		g.out.Bytes += s.Bytes
+		g.out.Bases += f.bases
+		g.out.Merged += f.past.read
+		g.out.Tiles += f.past.bytes
 	}
-	g.writers = nil
-	return errors.Join(errs...)
+	return nil
 }
 
-func abort(writers []*runfile.Writer) error {
-	var errs []error
-	for _, w := range writers {
-		errs = append(errs, w.Abort())
-	}
-	return errors.Join(errs...)
-}
-
-func abortAll(gens []*generation) error {
-	var errs []error
-	for _, g := range gens {
-		errs = append(errs, abort(slices.Clone(g.writers)))
-	}
-	return errors.Join(errs...)
-}
-
+// discard closes what is open of tasks that came to nothing, and removes their drafts.
 func discard(gens []*generation) error {
 	var errs []error
 	for _, g := range gens {
+		for _, f := range g.files {
+			errs = append(errs, f.w.Abort(), f.close())
+		}
 		if g.out.Draft != nil {
 			errs = append(errs, g.out.Draft.Discard())
 		}

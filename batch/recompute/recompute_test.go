@@ -392,13 +392,13 @@ func TestFullCheck(t *testing.T) {
 	}
 	compare := func(runs []*recompute.Task, to position.Cut) *recompute.Comparison {
 		t.Helper()
-		c, err := e.Compare(t.Context(), w.task(w.plans[0], 1, 4, nil, to), func(lane int) ([]*runfile.Reader, error) {
-			var files []*runfile.Reader
-			for _, r := range runs {
-				files = append(files, w.open(r, lane))
-			}
-			return files, nil
-		})
+		task := w.task(w.plans[0], 1, 4, nil, to)
+		task.Run = int64(len(runs))
+		for r := range task.Bases {
+			task.Bases[r] = 1
+		}
+		task.Open = func(run int64, lane int) (*runfile.Reader, error) { return w.open(runs[run-1], lane), nil }
+		c, err := e.Compare(t.Context(), task)
 		must(t, err)
 		return c
 	}

@@ -37,7 +37,8 @@ type sample struct {
 	events  int
 	batches []*column.Batch // the entity's events, one batch a partition; nil if there are too many of them
 	lane    int
-	row     int64 // in the lane's file, -1 as long as it was not written
+	row     int64  // in the lane's file, -1 as long as it was not written
+	change  []byte // body of the run's change, if the file has a fresh base in its place
 }
 
 // sampler chooses entities while the log is scanned, and keeps their events: those whose mixed hashes lie below a bound,
@@ -105,15 +106,16 @@ func (s *sampler) sink() {
 	maps.DeleteFunc(s.samples, func(_ string, one *sample) bool { return one.mixed >= bound })
 }
 
-// place writes down where a row of the files lies, if it is one of the sample.
-func (s *sampler) place(hash uint64, key []byte, lane int, row int64) {
-	if s.mix(hash) >= s.bound.Load() {
+// place writes down where a row of the files lies, if it is one of the sample. change is the body that was merged into it;
+// nil if the row is nothing else.
+func (s *sampler) place(r *runfile.Row, lane int, row int64, change []byte) {
+	if s.mix(r.Hash) >= s.bound.Load() {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if one := s.samples[string(key)]; one != nil {
-		one.lane, one.row = lane, row
+	if one := s.samples[string(r.Key)]; one != nil {
+		one.lane, one.row, one.change = lane, row, bytes.Clone(change)
 	}
 }
 
@@ -249,6 +251,9 @@ func (s *sample) judge(o Judge, row *runfile.Row) (*Mismatch, error) {
 	_, body, err := tile.ParseHeader(row.Tile)
 	if err != nil {
 		return nil, err
+	}
+	if s.change != nil {
+		body = s.change // bases are merges, which the full check covers
 	}
 	s.fill()
 	var events []oracle.Event

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
 	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/tile"
 	"github.com/tidemark-io/tidemark/shared/view"
 )
@@ -102,9 +103,8 @@ func (s *shard) superseded() (starts, blocks []int32) {
 // touchPlaces is how many rows' states are touched before they are written: the order of hashes is all over the slots.
 const touchPlaces = 64
 
-// write gives the shard's rows to the sink of its lane, in which row is the number of the first, and returns the number of
-// the row after its last.
-func (s *shard) write(g *generation, lane int, row int64) (int64, error) {
+// write gives the shard's rows to the sink of its lane.
+func (s *shard) write(g *generation, n int) error {
 	starts, blocks := s.superseded()
 	head := tile.Header{Kind: g.Kind, Run: g.Run}.Append(nil)
 	var r runfile.Row
@@ -112,11 +112,11 @@ func (s *shard) write(g *generation, lane int, row int64) (int64, error) {
 	places := s.order()
 	for i, p := range places {
 		if i%touchPlaces == 0 {
-			n := min(touchPlaces, len(places)-i)
-			for j, next := range places[i : i+n] {
+			some := places[i:min(i+touchPlaces, len(places))]
+			for j, next := range some {
 				ahead[j] = next.slot
 			}
-			s.fold.Touch(ahead[:n])
+			s.fold.Touch(ahead[:len(some)])
 		}
 		r.Hash, r.Key = p.hash, s.fold.Key(int(p.slot))
 		r.Tile = s.fold.AppendBody(append(r.Tile[:0], head...), int(p.slot))
@@ -126,11 +126,15 @@ func (s *shard) write(g *generation, lane int, row int64) (int64, error) {
 		for _, block := range slices.Compact(own) {
 			r.Superseded = append(r.Superseded, g.blocks.header(block))
 		}
-		if err := g.sinks[lane].Append(&r); err != nil {
-			return row, err
+		row, err := g.sinks[n].Append(&r)
+		if err != nil {
+			return err
 		}
-		g.sampler.place(r.Hash, r.Key, lane, row)
-		row++
+		var change []byte
+		if g.Bases[lane.Range(r.Hash)] > 0 {
+			change = r.Tile[len(head):]
+		}
+		g.sampler.place(&r, n, row, change)
 	}
-	return row, nil
+	return nil
 }

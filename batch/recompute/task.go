@@ -24,6 +24,12 @@ type Task struct {
 	// From and To are the cuts between which the run lies. A partition that From does not have is new: it is read from the
 	// archive's first offset on.
 	From, To position.Cut
+	// Bases says which hash ranges get fresh bases (0, To] in the place of deltas: those that are not 0, which are merged
+	// from the files of the runs from the one given to Run-1, and the run's own changes.
+	Bases Bases
+	// Open opens a lane's file of an earlier run. Not needed if Bases has none. It may be called concurrently; the caller
+	// closes the file.
+	Open func(run int64, lane int) (*runfile.Reader, error)
 	// Folder becomes the folder of the run's files; FileName gives the name of a lane's.
 	Folder   string
 	FileName func(lane int) string
@@ -43,6 +49,9 @@ type Outcome struct {
 	Errors   int64 // expressions that erred and were null
 	Files    int64 // archive files that hold them
 	Sampled  int64 // rows that were computed a second time
+	Bases    int64 // rows that are fresh bases in the place of deltas
+	Merged   int64 // rows of earlier runs' files that were merged into them
+	Tiles    int64 // bytes of these rows' tiles
 }
 
 // Mismatch is a row whose bytes in a run file are not what the oracle computes from the same events.
@@ -77,26 +86,20 @@ type generation struct {
 	shards  []*shard
 	perLane int
 	blocks  blockTable
-	done    int    // shards below this are written
-	limit   int    // shards from this on are given up in this pass
-	sinks   []sink // by lane
-	writers []*runfile.Writer
+	done    int         // shards below this are written
+	limit   int         // shards from this on are given up in this pass
+	sinks   []sink      // by lane
+	files   []*laneFile // by lane; none of a full check
 	out     *Outcome
 
 	sampler *sampler
 
-	mu   sync.Mutex // of what follows, and of out.Events
-	rows []int64    // by lane: rows written
-}
-
-// sink takes the rows of one lane in order of hash and key. A row's slices are valid during the call only.
-type sink interface {
-	Append(row *runfile.Row) error
+	mu sync.Mutex // of out.Events
 }
 
 func newGeneration(t *Task, origins position.Cut) *generation {
 	invariant.Check(lane.ValidLanes(t.Lanes), "a task of %d lanes", t.Lanes)
-	g := &generation{Task: t, out: &Outcome{}, rows: make([]int64, t.Lanes), sampler: newSampler(t.Run), blocks: newBlockTable(t, origins)}
+	g := &generation{Task: t, out: &Outcome{}, sampler: newSampler(t.Run), blocks: newBlockTable(t, origins)}
 	events := int64(0)
 	for _, r := range g.blocks.partitions {
 		events += r.Next - r.From

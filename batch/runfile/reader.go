@@ -12,6 +12,7 @@ import (
 	"os"
 	"sort"
 
+	"github.com/tidemark-io/tidemark/shared/invariant"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/tile"
 )
@@ -141,6 +142,22 @@ func (r *Reader) SeekRow(n int64) error {
 		}
 	}
 	return nil
+}
+
+// SeekRange makes the first row of a hash range of the lane (lane.Range) the one that Next returns, and tells how many
+// rows the range has; if it has none, no row becomes the next. Of the rows before it only those of its block are read.
+func (r *Reader) SeekRange(hashRange int) (rows int64, err error) {
+	first, n := r.x.meta.ranges()
+	invariant.Check(hashRange >= first && hashRange < first+n, "seeking hash range %d in a lane of %d to %d", hashRange, first, first+n-1)
+	i := hashRange - first
+	if rows = r.x.ranges[i].Rows; rows == 0 {
+		return 0, nil
+	}
+	at := int64(0)
+	for _, before := range r.x.ranges[:i] {
+		at += before.Rows
+	}
+	return rows, r.SeekRow(at)
 }
 
 // load reads block i.

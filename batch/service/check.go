@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
+	"github.com/tidemark-io/tidemark/batch/journal"
 	"github.com/tidemark-io/tidemark/batch/recompute"
 	"github.com/tidemark-io/tidemark/batch/runfile"
 	"github.com/tidemark-io/tidemark/shared/position"
@@ -35,46 +39,72 @@ func (r *CheckReport) Wrong() int64 {
 }
 
 // Check computes the states of all entities at the last checked cut from the whole archive and compares them with what
-// the run files make together. It reads only, and needs no store but to find out about a view that has no journal yet.
-func (s *Service) Check(ctx context.Context) (CheckReport, error) {
+// the run files make together. It changes nothing, and needs no store but to find out about a view that has no journal yet.
+// Batch may make runs meanwhile; a second check of a view makes the first fail.
+func (s *Service) Check(ctx context.Context) (report CheckReport, err error) {
 	if err := s.patient(ctx, func() error { return s.open(ctx) }); err != nil {
 		return CheckReport{}, err
 	}
-	var report CheckReport
-	for _, v := range s.views {
-		for _, g := range v.gens {
-			if !g.live() {
-				continue
-			}
-			one, err := s.check(ctx, v, g)
-			if err != nil {
-				return report, fmt.Errorf("checking generation %d of view %s: %w", g.Number, g.View, err)
-			}
-			report.Views = append(report.Views, one)
+	gens, err := s.holdAll(ctx)
+	defer func() {
+		for _, g := range gens {
+			err = errors.Join(err, os.RemoveAll(g.held))
 		}
+	}()
+	if err != nil {
+		return CheckReport{}, err
+	}
+	for _, g := range gens {
+		one, err := s.check(ctx, g)
+		if err != nil {
+			return report, fmt.Errorf("checking generation %d of view %s: %w", g.gen.Number, g.gen.View, err)
+		}
+		report.Views = append(report.Views, one)
 	}
 	return report, nil
 }
 
-func (s *Service) check(ctx context.Context, v *viewState, g *generation) (ViewCheck, error) {
-	k := g.LastChecked()
+// held is a generation whose run files are held for a full check.
+type held struct {
+	view *viewState
+	gen  *generation
+	held string // the folder
+}
+
+// holdAll holds the run files of every generation that is fed. What it returns is to be removed after an error, too.
+func (s *Service) holdAll(ctx context.Context) (gens []held, err error) {
+	for try := 1; ; try++ {
+		gens, err = nil, nil
+		for _, v := range s.views {
+			for _, g := range v.gens {
+				if g.live() && err == nil {
+					one := held{v, g, filepath.Join(runsFolder(v.layout, g.Identity), heldFolder)}
+					gens, err = append(gens, one), one.hold()
+				}
+			}
+		}
+		if !errors.Is(err, fs.ErrNotExist) || try == goneTries {
+			return gens, err
+		}
+		// Batch has made a run and removed an older one since the journals were read.
+		if err := s.open(ctx); err != nil {
+			return gens, err
+		}
+	}
+}
+
+func (s *Service) check(ctx context.Context, h held) (ViewCheck, error) {
+	g, k := h.gen, h.gen.LastChecked()
 	one := ViewCheck{View: g.View, Generation: g.Number, Run: k, Cut: g.Cut(k)}
 	if k == 0 {
 		return one, nil
 	}
-	task := &recompute.Task{
+	c, err := s.engine.Compare(ctx, &recompute.Task{
 		Plan: g.plan, Identity: g.Identity, Run: k, Kind: tile.KindBase, Lanes: g.Lanes, Blocks: g.Blocks, From: g.Origin, To: g.Cut(k),
-	}
-	c, err := s.engine.Compare(ctx, task, func(n int) (files []*runfile.Reader, err error) {
-		for run := g.BasesFrom(); run <= k; run++ {
-			meta := runfile.Meta{Identity: g.Identity, Run: run, Lane: n, Lanes: g.Lanes}
-			file, err := openRun(v.layout, meta, g.Run(run).Checked.Lanes[n].Digest)
-			if err != nil {
-				return nil, errors.Join(err, closeFiles(files))
-			}
-			files = append(files, file)
-		}
-		return files, nil
+		Bases: g.Bases(k),
+		Open: func(run int64, n int) (*runfile.Reader, error) {
+			return openRun(filepath.Join(h.folder(run), journal.RunFileName(n)), metaOf(g, run, n), g.Run(run).Checked.Lanes[n].Digest)
+		},
 	})
 	if err != nil {
 		return one, err
@@ -83,10 +113,25 @@ func (s *Service) check(ctx context.Context, v *viewState, g *generation) (ViewC
 	return one, nil
 }
 
-func closeFiles(files []*runfile.Reader) error {
-	var errs []error
-	for _, f := range files {
-		errs = append(errs, f.Close())
+// heldFolder is where a full check has its own links to the files of runs.
+const heldFolder = ".check"
+
+// hold links the files of the runs that a full check reads into a folder of its own: it takes long, and batch removes the
+// oldest of them with each run that it makes meanwhile. What a check that died has left there is removed; so is what one
+// needs that is under way, which then says that a file is gone.
+func (h *held) hold() error {
+	if err := os.RemoveAll(h.held); err != nil {
+		return fmt.Errorf("removing what an earlier check has left: %w", err)
 	}
-	return errors.Join(errs...)
+	for run := h.gen.BasesFrom(); run <= h.gen.LastChecked(); run++ {
+		if err := runfile.Hold(h.view.layout.RunFolder(h.gen.Identity, run), h.folder(run)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// folder returns where the files of a run are held.
+func (h *held) folder(run int64) string {
+	return filepath.Join(h.held, filepath.Base(h.view.layout.RunFolder(h.gen.Identity, run)))
 }

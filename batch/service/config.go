@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/tidemark-io/tidemark/batch/journal"
 	"github.com/tidemark-io/tidemark/batch/publish"
 	"github.com/tidemark-io/tidemark/batch/recompute"
 	"github.com/tidemark-io/tidemark/batch/schedule"
@@ -44,6 +45,9 @@ type Config struct {
 	Memory int64
 	// Workers is the number of goroutines of a run; default GOMAXPROCS.
 	Workers int
+	// Every says in how many runs each of the 256 hash ranges gets one fresh base, 1 to journal.MaxEvery; default (0)
+	// DefaultEvery. A row has less deltas than that. It may be changed at any time: each run's own is in the journal.
+	Every int64
 	// Limits of publishing; the zero value is the defaults.
 	Limits publish.Limits
 	// Schedule of Run; default schedule.Default.
@@ -57,6 +61,10 @@ type Config struct {
 	// Random fills b with random bytes; by default crypto/rand's. Simulations set it.
 	Random func(b []byte)
 }
+
+// DefaultEvery is in how many runs each hash range gets a fresh base: a run writes about 3 % of all rows anew, and a lane
+// that is begun takes in at most as many runs.
+const DefaultEvery = 32
 
 // ErrConfig is the class of errors about a configuration that cannot be.
 var ErrConfig = errors.New("invalid configuration of batch")
@@ -72,6 +80,12 @@ func (c Config) withDefaults() (Config, error) {
 			errs = append(errs, fmt.Errorf("%w: view %q of job %q", ErrConfig, name, p.Spec().Job))
 		}
 		names[p.Spec().Name] = true
+	}
+	if c.Every == 0 {
+		c.Every = DefaultEvery
+	}
+	if c.Every < 0 || !journal.ValidEvery(c.Every) {
+		errs = append(errs, fmt.Errorf("%w: a base each %d runs, want 1 to %d", ErrConfig, c.Every, journal.MaxEvery))
 	}
 	if c.Schedule == (schedule.Schedule{}) {
 		s, err := schedule.Parse(schedule.Default)
@@ -101,6 +115,7 @@ const (
 	EventBegun      EventKind = "lanes begun"   // Done
 	EventPublished  EventKind = "run published" // every lane has taken it in
 	EventSwept      EventKind = "rows swept"    // Done
+	EventTidied     EventKind = "runs removed"  // Done: the runs whose files nothing needs any more
 	EventStopped    EventKind = "runs stopped"  // Err; lanes are cared for as before
 	EventTrouble    EventKind = "trouble"       // Err; it is tried again
 	EventRecovered  EventKind = "trouble over"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -75,7 +76,9 @@ func (s *Service) Once(ctx context.Context) (Report, error) {
 	for done := false; !done; {
 		err := s.patient(ctx, func() error {
 			all, err := s.tend(ctx)
-			done = err == nil && complete(all)
+			if done = err == nil && complete(all); done {
+				err = s.tidy(all)
+			}
 			return err
 		})
 		if err != nil {
@@ -129,7 +132,7 @@ func (s *Service) Run(ctx context.Context) error {
 // stopsRuns tells which errors end the making of runs and nothing else: nothing of the run was published, and until
 // somebody has repaired the cause the next one would end as this one did.
 func stopsRuns(err error) bool {
-	return (errors.Is(err, ErrCheck) || errors.Is(err, ErrArchive)) && !fatal(err)
+	return (errors.Is(err, ErrCheck) || errors.Is(err, ErrArchive) || errors.Is(err, recompute.ErrPast)) && !fatal(err)
 }
 
 // ticks makes runs by the schedule, and the first at once when the journals have been held against the store. Before that
@@ -200,7 +203,7 @@ func (s *Service) care(ctx context.Context) error {
 	for {
 		all, err := s.tend(ctx)
 		if err == nil {
-			err = s.sweep(ctx, all)
+			err = errors.Join(s.sweep(ctx, all), s.tidy(all))
 		}
 		if fatal(err) || ctx.Err() != nil {
 			return errors.Join(ctx.Err(), err)
@@ -215,23 +218,29 @@ func (s *Service) care(ctx context.Context) error {
 	}
 }
 
-// tend keeps the manifests and makes a pass over the lanes. If the store knows more than the journals as last read, another
-// process may have written them meanwhile: they are read again before that is an error, for as long as there is more.
+// tend keeps the manifests and makes a pass over the lanes. If the store knows more than the journals as last read, or a
+// run's file is gone, another process may have made runs meanwhile: the journals are read again before that is an error, for
+// as long as there is more.
 func (s *Service) tend(ctx context.Context) ([]publish.Status, error) {
-	for {
+	for try := 1; ; try++ {
 		read := s.entries()
 		all, err := s.tendOnce(ctx)
-		if !errors.Is(err, publish.ErrNewer) && !errors.Is(err, ErrForeign) {
+		gone := errors.Is(err, fs.ErrNotExist)
+		if !gone && !errors.Is(err, publish.ErrNewer) && !errors.Is(err, ErrForeign) {
 			return all, err
 		}
 		if err := s.open(ctx); err != nil {
 			return nil, err
 		}
-		if s.entries() == read {
+		if s.entries() == read && (!gone || try == goneTries) {
 			return all, err
 		}
 	}
 }
+
+// goneTries bounds how often lanes are looked at again because a file is gone that was there when the runs were listed:
+// another process has removed it as not needed, having brought it to the lane itself.
+const goneTries = 3
 
 func (s *Service) tendOnce(ctx context.Context) ([]publish.Status, error) {
 	if err := s.keepManifests(ctx); err != nil {
@@ -262,7 +271,7 @@ func fatal(err error) bool {
 			return true
 		}
 	}
-	for _, class := range []error{lane.ErrUnavailable, lane.ErrStore, publish.ErrLane, ErrCheck, ErrArchive, ErrStarts} {
+	for _, class := range []error{lane.ErrUnavailable, lane.ErrStore, publish.ErrLane, ErrCheck, ErrArchive, recompute.ErrPast, ErrStarts} {
 		if errors.Is(err, class) {
 			return false
 		}
@@ -406,7 +415,7 @@ func (s *Service) keepManifest(ctx context.Context, i int) error {
 }
 
 // targets returns all generations that are fed.
-func (s *Service) targets() ([]*publish.Target, []Event) {
+func (s *Service) targets() ([]*publish.Target, []Event, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var targets []*publish.Target
@@ -414,17 +423,24 @@ func (s *Service) targets() ([]*publish.Target, []Event) {
 	for _, v := range s.views {
 		for _, g := range v.gens {
 			if g.live() {
-				targets = append(targets, v.target(g))
+				t, err := v.target(g)
+				if err != nil {
+					return nil, nil, err
+				}
+				targets = append(targets, t)
 				of = append(of, Event{View: g.View, Generation: g.Number})
 			}
 		}
 	}
-	return targets, of
+	return targets, of, nil
 }
 
 // pass makes one pass over all lanes and tells what came of it.
 func (s *Service) pass(ctx context.Context) ([]publish.Status, error) {
-	targets, of := s.targets()
+	targets, of, err := s.targets()
+	if err != nil {
+		return nil, err
+	}
 	all, err := s.publisher.Pass(ctx, targets)
 	if n := s.publisher.Counts().Begun; n > s.begun {
 		s.tell(Event{Kind: EventBegun, Done: n - s.begun})

@@ -143,7 +143,9 @@ func (s *Service) register(ctx context.Context) ([]due, error) {
 			if fresh {
 				s.tell(Event{Kind: EventRegistered, View: g.View, Generation: g.Number, Run: run.Number})
 			}
+			s.mu.Lock()
 			list = append(list, due{v, g, run, taskOf(v, g, run)})
+			s.mu.Unlock()
 		}
 	}
 	return list, nil
@@ -181,21 +183,25 @@ func (s *Service) next(g *generation, cut position.Cut) (run *journal.Run, fresh
 	if g.LastCut().AtLeast(cut) {
 		return nil, false, nil
 	}
-	kind := journal.Delta
-	if len(g.Runs) == 0 {
-		kind = journal.Full
-	}
-	run, err = g.Register(kind, cut)
+	run, err = g.Register(cut, s.cfg.Every)
 	return run, true, err
 }
 
+// taskOf returns what a run is to make. The journals are not to change meanwhile.
 func taskOf(v *viewState, g *generation, run *journal.Run) *recompute.Task {
 	t := &recompute.Task{
 		Plan: g.plan, Identity: g.Identity, Run: run.Number, Kind: tile.KindDelta, Lanes: g.Lanes, Blocks: g.Blocks,
 		From: run.From, To: run.Cut, Folder: v.layout.RunFolder(g.Identity, run.Number), FileName: journal.RunFileName,
+		Open: v.opener(g),
 	}
 	if run.Kind == journal.Full {
 		t.Kind = tile.KindBase
+		return t
+	}
+	for r, base := range g.Bases(run.Number - 1) {
+		if run.HasBases(r) {
+			t.Bases[r] = base
+		}
 	}
 	return t
 }
@@ -252,6 +258,7 @@ func (s *Service) recordRun(d due, out *recompute.Outcome) (RunReport, error) {
 func checkedOf(run int64, out *recompute.Outcome) journal.Checked {
 	c := journal.Checked{
 		Run: run, Rows: out.Rows, Bytes: out.Bytes, Files: out.Files, Events: out.Events, Scanned: out.Scanned, Errors: out.Errors, Sampled: out.Sampled,
+		Bases: out.Bases,
 	}
 	for _, l := range out.Lanes {
 		c.Lanes = append(c.Lanes, journal.LaneFile{Rows: l.Rows, Bytes: l.Bytes, Digest: l.Digest})

@@ -202,30 +202,42 @@ func foreign(v *viewState, seq int64, body []byte) error {
 }
 
 // target returns what publishing needs to know of a generation. It shares nothing that a run changes.
-func (v *viewState) target(g *generation) *publish.Target {
+func (v *viewState) target(g *generation) (*publish.Target, error) {
 	t := &publish.Target{Generation: publish.Generation{
-		Namespace: g.Namespace(), Lanes: g.Lanes, Origin: g.Origin, BasesFrom: g.BasesFrom(), Lowest: 1,
-	}}
-	digests := make([][]journal.LaneFile, g.LastChecked())
+		Namespace: g.Namespace(), Lanes: g.Lanes, Origin: g.Origin, BasesFrom: g.BasesFrom(),
+	}, Open: v.opener(g)}
+	var err error
+	if t.Lowest, err = v.lowest(g); err != nil {
+		return nil, err
+	}
 	for k := range g.LastChecked() {
 		run := g.Run(k + 1)
-		digests[k] = run.Checked.Lanes
 		r := publish.Run{Cut: run.Cut, Rows: make([]int64, g.Lanes)}
 		for n := range r.Rows {
 			r.Rows[n] = run.Checked.Lanes[n].Rows
 		}
 		t.Runs = append(t.Runs, r)
 	}
-	layout, identity, lanes := v.layout, g.Identity, g.Lanes
-	t.Open = func(run int64, n int) (*runfile.Reader, error) {
-		return openRun(layout, runfile.Meta{Identity: identity, Run: run, Lane: n, Lanes: lanes}, digests[run-1][n].Digest)
+	return t, nil
+}
+
+// opener returns what opens the files of a generation's checked runs. Of what a run changes it has its own.
+func (v *viewState) opener(g *generation) func(run int64, n int) (*runfile.Reader, error) {
+	files := make([][]journal.LaneFile, g.LastChecked())
+	for k := range files {
+		files[k] = g.Runs[k].Checked.Lanes
 	}
-	return t
+	return func(run int64, n int) (*runfile.Reader, error) {
+		return openRun(v.layout.RunFile(g.Identity, run, n), metaOf(g, run, n), files[run-1][n].Digest)
+	}
+}
+
+func metaOf(g *generation, run int64, n int) runfile.Meta {
+	return runfile.Meta{Identity: g.Identity, Run: run, Lane: n, Lanes: g.Lanes}
 }
 
 // openRun opens a run file and holds what it says of itself against the journal.
-func openRun(l journal.Layout, m runfile.Meta, digest string) (*runfile.Reader, error) {
-	path := l.RunFile(m.Identity, m.Run, m.Lane)
+func openRun(path string, m runfile.Meta, digest string) (*runfile.Reader, error) {
 	file, err := runfile.Open(path, m)
 	if err != nil {
 		return nil, err
