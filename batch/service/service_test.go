@@ -40,6 +40,7 @@ type world struct {
 	store   *memstore.Store
 	plans   []*view.Plan
 	state   string
+	every   int64 // runs in which a hash range gets one base
 
 	mu     sync.Mutex
 	events []service.Event
@@ -70,7 +71,7 @@ func newWorld(t testing.TB, seed uint64) *world {
 	t.Helper()
 	users := viewtest.Spec()
 	users.Lanes = 2
-	w := &world{t: t, plans: []*view.Plan{compile(t, users), compile(t, items())}, store: memstore.New(), state: filepath.Join(t.TempDir(), "state")}
+	w := &world{t: t, plans: []*view.Plan{compile(t, users), compile(t, items())}, store: memstore.New(), state: filepath.Join(t.TempDir(), "state"), every: []int64{2, 32, 1, 3, 5}[seed%5]}
 	log := viewtest.Log{Partitions: [2]int{2, 2}, Rows: 120, Users: 12}
 	w.batches = log.Batches(rand.New(rand.NewPCG(seed, 0)), w.plans[0].Spec().Sources)
 	w.archive = batchtest.NewArchive(64, w.batches)
@@ -88,7 +89,7 @@ func (w *world) config() service.Config {
 	every, err := schedule.Parse("@every 15s")
 	must(w.t, err)
 	return service.Config{
-		Job: "shop", Plans: w.plans, State: w.state, Archive: w.archive, Store: w.store, Schedule: every,
+		Job: "shop", Plans: w.plans, State: w.state, Archive: w.archive, Store: w.store, Schedule: every, Every: w.every,
 		Limits: publish.Limits{RowsPerSecond: -1, BytesPerSecond: -1, RowsPerCall: 5},
 		Logger: slog.New(slog.DiscardHandler),
 		Events: func(e service.Event) {
@@ -181,6 +182,9 @@ func (w *world) body(plan *view.Plan, m *manifest.Manifest, g *manifest.Generati
 	must(w.t, err)
 	rows, err := w.store.Rows(w.t.Context(), []lane.RowID{{Lane: id, Incarnation: b.Incarnation, Key: []byte(key)}})
 	must(w.t, err)
+	if n := int64(len(rows[0])); n > max(1, w.every) {
+		w.t.Fatalf("view %s, %s: %d tiles with a base each %d runs", m.View, key, n, w.every)
+	}
 	merger := plan.NewMerger()
 	merger.Reset()
 	for _, tile := range rows[0] {
