@@ -3,6 +3,7 @@ package job
 import (
 	"go.yaml.in/yaml/v3"
 
+	"github.com/tidemark-io/tidemark/shared/operator"
 	"github.com/tidemark-io/tidemark/shared/view"
 	"github.com/tidemark-io/tidemark/shared/window"
 )
@@ -39,14 +40,17 @@ func (r *featureReader) read(value *yaml.Node) {
 		"value":     func(_, n *yaml.Node) { r.spec.Value = r.expressions(n, "value") },
 		"key":       func(_, n *yaml.Node) { r.spec.Key = r.expressions(n, "key") },
 		"weight":    func(_, n *yaml.Node) { r.spec.Weight = r.expression(n, "weight") },
+		"remove":    func(_, n *yaml.Node) { r.spec.Remove = r.expression(n, "remove") },
 		"where":     func(_, n *yaml.Node) { r.spec.Where = r.expression(n, "where") },
 		"window":    func(_, n *yaml.Node) { r.readWindow(n) },
 		"windows":   func(_, n *yaml.Node) { r.readWindows(n) },
 		"hop":       func(_, n *yaml.Node) { r.hop = r.positive(n, "hop") },
 		"half_life": func(_, n *yaml.Node) { r.spec.HalfLife = r.positive(n, "half_life") },
 		"horizon":   func(_, n *yaml.Node) { r.horizon = r.positive(n, "horizon") },
+		"gap":       func(_, n *yaml.Node) { r.spec.Gap = r.positive(n, "gap") },
 		"n":         func(_, n *yaml.Node) { r.spec.N = int(r.integer(n, "n", maxElements)) },
 		"limit":     func(_, n *yaml.Node) { r.spec.Limit = int(r.integer(n, "limit", maxElements)) },
+		"result":    func(_, n *yaml.Node) { r.spec.Result = r.text(n, "result") },
 		"ratio":     func(_, n *yaml.Node) { r.readRatio(n) },
 		"default":   func(_, n *yaml.Node) { r.spec.Default = r.json(n, "default") },
 		"doc":       func(_, n *yaml.Node) { r.spec.Doc = r.text(n, "doc") },
@@ -195,7 +199,7 @@ func (r *featureReader) hopped(t windowText) window.Window {
 	}
 	w.Hop = r.hop
 	if _, declared := r.parts["hop"]; !declared {
-		w.Hop = window.DefaultHop(w.Length)
+		w.Hop = operator.DefaultHop(r.spec.Op, w.Length)
 	}
 	if w.Validate() == nil {
 		return w
@@ -204,7 +208,11 @@ func (r *featureReader) hopped(t windowText) window.Window {
 	if at == nil {
 		at = t.node
 	}
-	r.fault(at, hopCure(w), "feature %s: a hop of %s does not divide both the window %s and the day", r.key.Value, FormatDuration(w.Hop), t.text)
+	cure := hopCure(w)
+	if w.Hop != window.DefaultHop(w.Length) && r.parts["hop"] == nil {
+		cure = "write a window that is a multiple of " + FormatDuration(w.Hop) // of the operator, which takes no other hop
+	}
+	r.fault(at, cure, "feature %s: a hop of %s does not divide both the window %s and the day", r.key.Value, FormatDuration(w.Hop), t.text)
 	return window.Window{Length: w.Length, Hop: w.Length} // judged already
 }
 

@@ -3,6 +3,7 @@ package operator
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
@@ -17,8 +18,9 @@ const MaxInputs = 64
 type shape struct {
 	name           string
 	values, keys   span
-	weight         span
-	bounded        bool
+	weight, remove span
+	bounded        bool          // by N
+	gapped         bool          // by Gap
 	valueTypes     []schema.Type // nil = all
 	valueTypesCure string
 }
@@ -48,6 +50,9 @@ func (s *shape) check(cfg *Config) (window.Tiers, error) {
 	if s.bounded && (cfg.N < 1 || cfg.N > MaxN) {
 		return nil, fmt.Errorf("%w: %s: n is %d: say how many elements to keep, 1 to %d", ErrConfig, s.name, cfg.N, MaxN)
 	}
+	if !s.gapped && cfg.Gap != 0 {
+		return nil, fmt.Errorf("%w: %s: gap is %d ms, but %s has no sessions: leave gap out", ErrConfig, s.name, cfg.Gap, s.name)
+	}
 	if len(cfg.Windows) == 0 {
 		return nil, fmt.Errorf("%w: %s: no window: name one, or all", ErrConfig, s.name)
 	}
@@ -61,13 +66,13 @@ func (s *shape) check(cfg *Config) (window.Tiers, error) {
 func (s *shape) checkRoles(inputs []Input) error {
 	ordered := slices.IsSortedFunc(inputs, func(a, b Input) int { return int(a.Role) - int(b.Role) })
 	if !ordered || len(inputs) > MaxInputs {
-		return fmt.Errorf("%w: %s: %d inputs: want values, keys, weight in this order, at most %d", ErrConfig, s.name, len(inputs), MaxInputs)
+		return fmt.Errorf("%w: %s: %d inputs: want values, keys, weight, remove in this order, at most %d", ErrConfig, s.name, len(inputs), MaxInputs)
 	}
 	for _, r := range []struct {
 		role Role
 		what string
 		span span
-	}{{RoleValue, "value", s.values}, {RoleKey, "key", s.keys}, {RoleWeight, "weight", s.weight}} {
+	}{{RoleValue, "value", s.values}, {RoleKey, "key", s.keys}, {RoleWeight, "weight", s.weight}, {RoleRemove, "remove", s.remove}} {
 		n := len(inputsOf(inputs, r.role))
 		switch {
 		case n < r.span.low:
@@ -95,6 +100,10 @@ func (s *shape) checkInput(in *Input) error {
 	case RoleWeight:
 		if in.Type != schema.Int32 && in.Type != schema.Int64 {
 			return fmt.Errorf("%w: %s: weight %q is a %s: want int32 or int64", ErrConfig, s.name, in.Name, in.Type)
+		}
+	case RoleRemove:
+		if in.Type != schema.Bool {
+			return fmt.Errorf("%w: %s: remove %q is a %s: want a bool, such as a comparison", ErrConfig, s.name, in.Name, in.Type)
 		}
 	default:
 		return fmt.Errorf("%w: %s: input %q has role %d", ErrConfig, s.name, in.Name, in.Role)
@@ -142,14 +151,18 @@ func checkNames(kind string, inputs []Input, more ...string) error {
 	return nil
 }
 
-// checkQuery tells whether q asks for nothing but a window that the state was made for. list and decay allow a limit and
-// a half-life.
-func checkQuery(kind string, cfg *Config, q *Query, list, decay bool) error {
+// checkQuery tells whether q asks for nothing but a window that the state was made for and one of the kind's results.
+// list and decay allow a limit and a half-life.
+func checkQuery(kind string, cfg *Config, q *Query, list, decay bool, results ...string) error {
 	switch {
 	case !slices.Contains(cfg.Windows, q.Window):
 		return fmt.Errorf("%w: %s: the state is not made for a window of %d ms by %d ms", ErrConfig, kind, q.Window.Length, q.Window.Hop)
 	case q.Limit < 0 || q.HalfLife < 0:
 		return fmt.Errorf("%w: %s: limit %d, half-life %d ms: want none below 0", ErrConfig, kind, q.Limit, q.HalfLife)
+	case q.Result != "" && len(results) == 0:
+		return fmt.Errorf("%w: %s: it has one result only: leave result %q out", ErrConfig, kind, q.Result)
+	case q.Result != "" && !slices.Contains(results, q.Result):
+		return fmt.Errorf("%w: %s: there is no result %q: use one of %s", ErrConfig, kind, q.Result, strings.Join(results, ", "))
 	case q.Limit > 0 && !list:
 		return fmt.Errorf("%w: %s: it answers no list: leave the limit out", ErrConfig, kind)
 	case q.HalfLife > 0 && !decay:

@@ -51,6 +51,27 @@ func TestConfigRefused(t *testing.T) {
 		{"top_k", operator.Config{Inputs: inputs{named(key(schema.String), "score")}, Windows: all}, "stands twice"},
 		{"top_k", operator.Config{Inputs: inputs{weight, key(schema.String)}, Windows: all}, "in this order"},
 		{"top_k", operator.Config{Inputs: inputs{{Role: 9, Type: schema.Bool}}, Windows: all}, "no key"},
+		{"top_k", operator.Config{Inputs: inputs{key(schema.String), remove}, Windows: all}, "takes no remove"},
+		{"count", operator.Config{Windows: all, Gap: 1}, "leave gap out"},
+		{"set", operator.Config{Inputs: inputs{key(schema.String), remove}, Windows: all}, "1 to 1024"},
+		{"set", operator.Config{Inputs: inputs{key(schema.String), remove}, Windows: all, N: operator.MaxN + 1}, "1 to 1024"},
+		{"set", operator.Config{Inputs: inputs{key(schema.String)}, Windows: all, N: 1}, "no remove: declare one"},
+		{"set", operator.Config{Inputs: inputs{remove}, Windows: all, N: 1}, "no key: declare one"},
+		{"set", operator.Config{Inputs: inputs{value(schema.String), remove}, Windows: all, N: 1}, "takes no value"},
+		{"set", operator.Config{Inputs: inputs{key(schema.String), input(operator.RoleRemove, schema.Int32)}, Windows: all, N: 1}, "want a bool"},
+		{"set", operator.Config{Inputs: inputs{named(key(schema.Bool), "a"), named(key(schema.Bool), "a"), remove}, Windows: all, N: 1}, "stands twice"},
+		{"map", operator.Config{Inputs: inputs{key(schema.String)}, Windows: all, N: 1}, "no value: declare one"},
+		{"map", operator.Config{Inputs: inputs{value(schema.String)}, Windows: all, N: 1}, "no key: declare one"},
+		{"map", operator.Config{Inputs: inputs{value(schema.String), key(schema.String)}, Windows: all, N: operator.MaxN + 1}, "1 to 1024"},
+		{"map", operator.Config{Inputs: inputs{named(value(schema.Bool), "a"), named(key(schema.Bool), "a")}, Windows: all, N: 1}, "stands twice"},
+		{"map", operator.Config{Inputs: inputs{value(schema.String), key(schema.String), remove, remove}, Windows: all, N: 1}, "at most 1"},
+		{"active_days", operator.Config{Inputs: inputs{key(schema.String)}, Windows: all}, "takes no key"},
+		{"active_days", operator.Config{Windows: []window.Window{win(window.Day)}}, "leave the hop out"},
+		{"sessions", operator.Config{Windows: windowSets["one"]}, "such as 30m"},
+		{"sessions", operator.Config{Windows: windowSets["one"], Gap: -1}, "such as 30m"},
+		{"sessions", operator.Config{Windows: windowSets["one"], Gap: schema.MaxTime + 1}, "such as 30m"},
+		{"sessions", operator.Config{Windows: all, Gap: 1}, "name a window in place of all"},
+		{"sessions", operator.Config{Windows: []window.Window{{Length: operator.MaxSessions + 128, Hop: 128}}, Gap: 1}, "at most 65536 gaps"},
 		{"count", operator.Config{Inputs: slices.Repeat(inputs{value(schema.Bool)}, operator.MaxInputs+1), Windows: all}, "at most 64"},
 	} {
 		kind, _ := operator.Lookup(c.kind)
@@ -72,6 +93,11 @@ func TestConfigAtTheLimit(t *testing.T) {
 	if _, err := lastN.New(operator.Config{Inputs: inputs{key(schema.String)}, Windows: all, N: operator.MaxN}); err != nil {
 		t.Error(err)
 	}
+	sessions, _ := operator.Lookup("sessions")
+	most := []window.Window{{Length: operator.MaxSessions, Hop: 128}}
+	if _, err := sessions.New(operator.Config{Windows: most, Gap: 1}); err != nil {
+		t.Error(err)
+	}
 	count, _ := operator.Lookup("count")
 	if _, err := count.New(operator.Config{Inputs: slices.Repeat(inputs{value(schema.Bool)}, operator.MaxInputs), Windows: all}); err != nil {
 		t.Error(err)
@@ -91,6 +117,14 @@ func TestQueryRefused(t *testing.T) {
 		{"last_n", operator.Query{Window: week, HalfLife: 1}, "leave the half-life out"},
 		{"last_n", operator.Query{Window: week, Limit: -1}, "below 0"},
 		{"top_k", operator.Query{Window: week, HalfLife: -1}, "below 0"},
+		{"top_k", operator.Query{Window: week, Result: "size"}, "leave result \"size\" out"},
+		{"set", operator.Query{Window: week, Result: "count"}, "use one of elements, size"},
+		{"set", operator.Query{Window: week, Result: "size", Limit: 1}, "leave the limit out"},
+		{"map", operator.Query{Window: week, Result: "elements"}, "use one of entries, size"},
+		{"map", operator.Query{Window: week, HalfLife: 1}, "leave the half-life out"},
+		{"active_days", operator.Query{Window: week, Limit: 1}, "leave the limit out"},
+		{"sessions", operator.Query{Window: week, Limit: 1}, "leave the limit out"},
+		{"sessions", operator.Query{Window: week, Result: "size"}, "use one of count, avg_length, current_length"},
 		{"top_k", operator.Query{HalfLife: 1}, "needs a horizon"},
 		{"top_k", operator.Query{Window: week, HalfLife: schema.MaxTime + 1}, "at most"},
 		{"top_k", operator.Query{Window: fine, HalfLife: 2 * window.Day}, "at most 65536 hops"},

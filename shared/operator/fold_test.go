@@ -28,6 +28,18 @@ var load = []struct {
 	{"first", "first", windowed(operator.Config{Inputs: inputs{value(schema.String)}}), operator.Query{Window: win(window.Day)}},
 	{"last", "last", operator.Config{Inputs: inputs{value(schema.String), value(schema.Int32)}}, operator.Query{}},
 	{"last_n", "last_n", operator.Config{Inputs: inputs{key(schema.String)}, N: 50}, operator.Query{}},
+	{"set", "set", operator.Config{Inputs: inputs{key(schema.String), remove}, N: 50}, operator.Query{}},
+	{"map", "map", operator.Config{Inputs: inputs{value(schema.Int32), key(schema.String), remove}, N: 50}, operator.Query{}},
+	{
+		"active_days", "active_days",
+		operator.Config{Windows: []window.Window{{Length: 30 * window.Day, Hop: window.Day}}},
+		operator.Query{Window: window.Window{Length: 30 * window.Day, Hop: window.Day}},
+	},
+	{
+		"sessions", "sessions",
+		operator.Config{Gap: 30 * window.Minute, Windows: []window.Window{win(7 * window.Day)}},
+		operator.Query{Window: win(7 * window.Day)},
+	},
 	{
 		"top_k", "top_k",
 		operator.Config{
@@ -63,6 +75,10 @@ func newTraffic(cfg *operator.Config, slots int) *traffic {
 		for range batchRows {
 			if in.Type == schema.String {
 				c.AppendBytes(fmt.Appendf(nil, "listing-%08d", tr.rng.IntN(2000)))
+				continue
+			}
+			if in.Type == schema.Bool {
+				c.AppendInt(int64(tr.rng.IntN(2)))
 				continue
 			}
 			low, high := column.Range(&schema.Field{Type: in.Type, Enum: in.Enum})

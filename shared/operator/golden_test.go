@@ -11,8 +11,8 @@ import (
 	"github.com/tidemark-io/tidemark/shared/window"
 )
 
-// goldenStates are the configurations whose states are frozen, one of each kind, all with the windows 1 h (hop 5 min),
-// 1 d (hop 1 h) and all time, over the same eight events.
+// goldenStates are the configurations whose states are frozen, one of each kind, with the windows of goldenWindows, over
+// the same eight events.
 var goldenStates = map[string]operator.Config{
 	"count":    {},
 	"sum":      {Inputs: inputs{value(schema.Int64)}},
@@ -24,6 +24,22 @@ var goldenStates = map[string]operator.Config{
 	"last_n":   {Inputs: inputs{value(schema.Int32), key(schema.String)}, N: 3},
 	"top_k":    {Inputs: inputs{key(schema.String), key(schema.Enum), input(operator.RoleWeight, schema.Int32)}},
 	"variance": {Inputs: inputs{value(schema.Decimal)}},
+	"set":      {Inputs: inputs{key(schema.String), remove}, N: 3},
+	"map":      {Inputs: inputs{value(schema.Int32), key(schema.String), remove}, N: 3},
+
+	"active_days": {},
+	"sessions":    {Gap: 5 * window.Minute},
+}
+
+// goldenWindows are 1 h (hop 5 min), 1 d (hop 1 h) and all time, of kinds that do not take these what comes next to it.
+func goldenWindows(kind string) []window.Window {
+	switch kind {
+	case "active_days":
+		return []window.Window{{Length: 3 * window.Day, Hop: window.Day}, window.All}
+	case "sessions":
+		return []window.Window{win(window.Hour), win(window.Day), win(50 * window.Day)}
+	}
+	return []window.Window{win(window.Hour), win(window.Day), window.All}
 }
 
 // goldenRows are the events, of source 1 and partition 2: two in one bucket of 5 minutes, one in the next, two an hour
@@ -43,6 +59,8 @@ func goldenRows(cfg *operator.Config) *operator.Rows {
 				c.AppendBytes([]byte(texts[i]))
 			case in.Type == schema.Enum:
 				c.AppendInt(int64(i % len(enum)))
+			case in.Type == schema.Bool:
+				c.AppendInt(int64(i % 2))
 			case i == 0 && in.Role == operator.RoleValue && len(cfg.Inputs) > 1:
 				c.AppendNull()
 			default:
@@ -60,7 +78,7 @@ func goldenRows(cfg *operator.Config) *operator.Rows {
 
 func TestGolden(t *testing.T) {
 	for name, cfg := range goldenStates {
-		cfg.Windows = []window.Window{win(window.Hour), win(window.Day), window.All}
+		cfg.Windows = goldenWindows(name)
 		s := newStates(t, name, &cfg, 2)
 		s.Fold(goldenRows(&cfg))
 		kind, _ := operator.Lookup(name)

@@ -26,6 +26,31 @@ var windowSets = map[string][]window.Window{
 	"tiny":   {{Length: 5, Hop: 1}, {Length: 40, Hop: 4}},
 }
 
+// daySets are the windows of states that take whole days only.
+var daySets = map[string][]window.Window{
+	"all":   {window.All},
+	"one":   {{Length: 7 * window.Day, Hop: window.Day}},
+	"two":   {{Length: window.Day, Hop: window.Day}, {Length: 90 * window.Day, Hop: window.Day}},
+	"mixed": {{Length: 3 * window.Day, Hop: window.Day}, window.All},
+}
+
+// boundedSets are windows for states that do not keep all time. Between the hops of the last one lie few gaps.
+var boundedSets = map[string][]window.Window{
+	"one": windowSets["one"], "nested": windowSets["nested"], "odd": windowSets["odd"], "tiny": windowSets["tiny"],
+	"three tiers": {{Length: window.Hour, Hop: 10 * window.Minute}, win(window.Day), win(40 * window.Day)},
+}
+
+// windowSetsOf returns the windows that a kind is on trial with.
+func windowSetsOf(kind string) map[string][]window.Window {
+	switch kind {
+	case "active_days":
+		return daySets
+	case "sessions":
+		return boundedSets
+	}
+	return windowSets
+}
+
 var enum = []string{"red", "green", "blue"}
 
 func value(t schema.Type) operator.Input { return input(operator.RoleValue, t) }
@@ -42,6 +67,9 @@ func input(role operator.Role, t schema.Type) operator.Input {
 	}
 	return in
 }
+
+// remove is the flag of an event that takes an element away.
+var remove = input(operator.RoleRemove, schema.Bool)
 
 type inputs = []operator.Input
 
@@ -65,13 +93,30 @@ var configs = map[string][]operator.Config{
 		{Inputs: inputs{key(schema.String), input(operator.RoleWeight, schema.Int64)}},
 		{Inputs: inputs{key(schema.Enum), key(schema.Bool), input(operator.RoleWeight, schema.Int32)}},
 	},
-	"variance": {{Inputs: inputs{value(schema.Int32)}}, {Inputs: inputs{value(schema.Int64)}}, {Inputs: inputs{value(schema.Decimal)}}},
+	"variance":    {{Inputs: inputs{value(schema.Int32)}}, {Inputs: inputs{value(schema.Int64)}}, {Inputs: inputs{value(schema.Decimal)}}},
+	"active_days": {{}, {Inputs: inputs{value(schema.String)}}},
+	"sessions": {
+		{Gap: 30 * window.Minute},
+		{Gap: 3 * window.Hour, Inputs: inputs{value(schema.Bool)}},
+		{Gap: window.Minute},
+		{Gap: 40 * window.Day},
+	},
+	"set": {
+		{Inputs: inputs{key(schema.String), remove}, N: 3},
+		{Inputs: inputs{key(schema.Int32), key(schema.Enum), remove}, N: 2},
+		{Inputs: inputs{key(schema.Enum), remove}, N: 1},
+	},
+	"map": {
+		{Inputs: inputs{value(schema.Decimal), key(schema.String)}, N: 3},
+		{Inputs: inputs{value(schema.Int64), value(schema.JSON), key(schema.Int32), remove}, N: 4},
+		{Inputs: inputs{value(schema.String), key(schema.Enum), key(schema.Bool), remove}, N: 2},
+	},
 }
 
 func TestLaws(t *testing.T) {
 	for _, kind := range operator.Kinds() {
 		for i, cfg := range configs[kind.Name] {
-			for name, ws := range windowSets {
+			for name, ws := range windowSetsOf(kind.Name) {
 				cfg := cfg // each trial has windows of its own
 				cfg.Windows = ws
 				t.Run(fmt.Sprintf("%s/%d/%s", kind.Name, i, name), func(t *testing.T) {
@@ -80,6 +125,14 @@ func TestLaws(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestLawsOfTinyGaps joins and cuts where gap, hop and the time between events are all a few milliseconds.
+func TestLawsOfTinyGaps(t *testing.T) {
+	kind, _ := operator.Lookup("sessions")
+	for gap := range int64(6) {
+		operatortest.Laws(t, kind, operator.Config{Gap: 1 + gap, Windows: windowSets["tiny"]}, nil)
 	}
 }
 
@@ -97,6 +150,8 @@ func TestLawsOfManyElements(t *testing.T) {
 	for name, cfg := range map[string]operator.Config{
 		"last_n": {Inputs: inputs{key(schema.String)}, N: 20},
 		"top_k":  {Inputs: inputs{key(schema.String), input(operator.RoleWeight, schema.Int32)}},
+		"set":    {Inputs: inputs{key(schema.String), remove}, N: 20},
+		"map":    {Inputs: inputs{value(schema.String), key(schema.String), remove}, N: 20},
 	} {
 		kind, _ := operator.Lookup(name)
 		cfg.Windows = windowSets["nested"]

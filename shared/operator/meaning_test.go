@@ -64,6 +64,11 @@ func TestMeaning(t *testing.T) {
 	decayed := operator.Query{Window: window.Window{Length: 10 * window.Day, Hop: window.Day}, HalfLife: window.Day}
 	top1 := decayed
 	top1.Limit = 1
+	size := operator.Query{Result: "size"}
+	days := operator.Query{Window: window.Window{Length: 3 * window.Day, Hop: window.Day}}
+	half := operator.Config{Gap: window.Hour / 2}
+	length, current := day, day
+	length.Result, current.Result = "avg_length", "current_length"
 	at := func(offset int64, in ...any) event { return event{t0 + offset, offset, in} }
 	for _, c := range []struct {
 		name   string
@@ -112,6 +117,68 @@ func TestMeaning(t *testing.T) {
 			[]event{at(1, "old", "a"), at(2, "x", "b"), at(3, "new", "a"), at(4, nil, "b")},
 			`["new","x"]`,
 		},
+		{"set of nothing", "set", operator.Config{Inputs: inputs{item, remove}, N: 2}, all, 0, nil, `[]`},
+		{
+			"set: the last writer wins, however often an element was added", "set",
+			operator.Config{Inputs: inputs{item, remove}, N: 9},
+			all, 0,
+			[]event{at(1, "a", 0), at(2, "b", 0), at(3, "a", 0), at(4, "b", 1), at(5, "c", 1), at(6, nil, 0), at(7, "a", nil)},
+			`["a"]`,
+		},
+		{
+			"set: added again after the removal, which comes late", "set",
+			operator.Config{Inputs: inputs{item, remove}, N: 9},
+			all, 0,
+			[]event{at(3, "a", 0), at(1, "a", 0), at(2, "a", 1), at(4, "b", 0)},
+			`["b","a"]`,
+		},
+		{"set of just n elements", "set", operator.Config{Inputs: inputs{item, remove}, N: 2}, all, 0, []event{at(1, "a", 0), at(2, "b", 0)}, `["b","a"]`},
+		{"set of one element more", "set", operator.Config{Inputs: inputs{item, remove}, N: 2}, all, 0, []event{at(1, "a", 0), at(2, "b", 0), at(3, "c", 0)}, `["c","b"]`},
+		{
+			"set: what is removed keeps its place among the n", "set",
+			operator.Config{Inputs: inputs{item, remove}, N: 2},
+			all, 0,
+			[]event{at(1, "a", 0), at(2, "b", 0), at(3, "c", 1)},
+			`["b"]`,
+		},
+		{"set, its size", "set", operator.Config{Inputs: inputs{item, remove}, N: 9}, size, 0, []event{at(1, "a", 0), at(2, "b", 0), at(3, "b", 1)}, `1`},
+		{
+			"set of a window: what was added before it is not in it", "set",
+			operator.Config{Inputs: inputs{item, remove}, N: 9},
+			day, 23 * window.Hour,
+			[]event{at(0, "a", 0), at(2*window.Hour, "b", 0)},
+			`["b"]`,
+		},
+		{"map of nothing", "map", operator.Config{Inputs: inputs{text[0], item}, N: 2}, all, 0, nil, `[]`},
+		{
+			"map: the latest values, nulls write nothing", "map",
+			operator.Config{Inputs: inputs{text[0], item}, N: 9},
+			all, 0,
+			[]event{at(1, "old", "a"), at(2, "x", "b"), at(4, nil, "b"), at(3, "new", "a")},
+			`[{"item":"a","text":"new"},{"item":"b","text":"x"}]`,
+		},
+		{
+			"map: a key is removed, whatever the values, and written again", "map",
+			operator.Config{Inputs: inputs{text[0], item, remove}, N: 9},
+			all, 0,
+			[]event{at(1, "x", "a", 0), at(2, nil, "a", 1), at(3, "y", "b", 0), at(4, "z", "b", 1), at(5, "w", "b", 0), at(6, "v", "b", nil)},
+			`[{"item":"b","text":"w"}]`,
+		},
+		{"map, its size", "map", operator.Config{Inputs: inputs{text[0], item, remove}, N: 9}, size, 0, []event{at(1, "x", "a", 0), at(2, "y", "b", 1)}, `1`},
+		{"active_days of nothing", "active_days", operator.Config{}, all, 0, nil, `0`},
+		{"active_days in UTC", "active_days", operator.Config{}, all, 0, []event{at(-1), at(0), at(1), at(window.Day - 1), at(3 * window.Day)}, `3`},
+		{"active_days skips nulls", "active_days", operator.Config{Inputs: text}, all, 0, []event{at(0, "x"), at(window.Day, nil)}, `1`},
+		{"active_days: the last day of a window", "active_days", operator.Config{}, days, 2 * window.Day, []event{at(0), at(window.Day - 1)}, `1`},
+		{"active_days: and the day after", "active_days", operator.Config{}, days, 3 * window.Day, []event{at(0)}, `0`},
+		{"sessions of nothing", "sessions", half, day, 0, nil, `0`},
+		{"sessions: the gap itself joins, one ms more does not", "sessions", half, day, 0, []event{at(0), at(window.Hour / 2), at(window.Hour + 1)}, `2`},
+		{"sessions: a late event joins two", "sessions", half, day, 0, []event{at(0), at(window.Hour), at(window.Hour / 2)}, `1`},
+		{"sessions are joined across hops", "sessions", half, day, 0, []event{at(-1), at(0)}, `1`},
+		{"sessions: a window cuts the one in which it begins", "sessions", half, length, 23 * window.Hour, []event{at(window.Hour - 2), at(window.Hour + 6)}, `0`},
+		{"sessions: the average length", "sessions", half, length, 0, []event{at(0), at(5), at(window.Hour), at(2 * window.Hour), at(2*window.Hour + 5)}, `3.3333333333333335`},
+		{"sessions: no average of nothing", "sessions", half, length, 0, nil, `null`},
+		{"sessions: the current one", "sessions", half, current, window.Hour / 2, []event{at(0), at(window.Hour), at(window.Hour + 7)}, `7`},
+		{"sessions: it is over", "sessions", half, current, window.Hour/2 + 1, []event{at(window.Hour), at(window.Hour + 7)}, `null`},
 		{"top_k of nothing", "top_k", operator.Config{Inputs: inputs{item}}, all, 0, nil, `[]`},
 		{
 			"top_k counts without a weight, ties by bytes", "top_k",

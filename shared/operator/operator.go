@@ -17,11 +17,12 @@ var ErrConfig = errors.New("operator cannot be configured so")
 // Role is what an input is to an operator.
 type Role uint8
 
-// The roles. Inputs come in this order: values, keys, weight.
+// The roles. Inputs come in this order: values, keys, weight, remove.
 const (
 	RoleValue  Role = iota + 1 // what is counted, summed, kept; several make a struct
 	RoleKey                    // the category or element; several make a tuple
 	RoleWeight                 // an integer
+	RoleRemove                 // a bool: whether the event takes the element away
 )
 
 // Input is one column that an operator reads.
@@ -38,7 +39,8 @@ type Input struct {
 type Config struct {
 	Inputs  []Input
 	Windows []window.Window // what its readers need; at least one
-	N       int             // bound on elements for operators that have one (last_n), else 0
+	N       int             // bound on elements for operators that have one (last_n, set, map), else 0
+	Gap     int64           // ms between events of one session at most, for operators that have sessions, else 0
 }
 
 // Operator is one kind of state under one configuration. Safe for concurrent use.
@@ -55,6 +57,10 @@ type Kind struct {
 	Version int
 	// Approx says that results are a deterministic approximation.
 	Approx bool
+	// Hop is that of windows that declare none, ms; 0 = it follows from their length.
+	Hop int64
+	// Results are what a feature may ask of a state, the usual one first; none if there is but one.
+	Results []string
 	// New checks the configuration, errors being of class ErrConfig or window.ErrInvalid and saying the cure.
 	New func(Config) (Operator, error)
 	// CheckQuery tells whether a feature's query fits (a limit, a half-life where one is needed, …).
@@ -105,4 +111,6 @@ type Query struct {
 	Limit int
 	// HalfLife of decaying weights, ms; 0 = no decay.
 	HalfLife int64
+	// Result is one of the kind's Results; empty = the usual one.
+	Result string
 }

@@ -20,6 +20,8 @@ func TestStatesRefused(t *testing.T) {
 	two := []window.Window{{Length: 40, Hop: 4}, {Length: 240, Hop: 24}}
 	all := []window.Window{window.All}
 	number, last := inputs{value(schema.Int32)}, inputs{value(schema.Bool)}
+	flagged := inputs{key(schema.Bool), remove}
+	mapped := inputs{value(schema.Int32), key(schema.Bool), remove}
 	uvarint := func(v uint64) string { return hex.EncodeToString(wire.AppendUvarint(nil, v)) }
 	varint := func(v int64) string { return hex.EncodeToString(wire.AppendVarint(nil, v)) }
 	bucket := func(v uint64) string { return "01 01 " + uvarint(v) + " 01" }
@@ -74,6 +76,28 @@ func TestStatesRefused(t *testing.T) {
 		{"a key twice", "top_k", operator.Config{Inputs: inputs{key(schema.Bool)}, Windows: all}, "02 80 01 02  80 01 02", false},
 		{"a key of null", "top_k", operator.Config{Inputs: inputs{key(schema.Bool)}, Windows: all}, "01 00 01 02", false},
 		{"a key without weight", "top_k", operator.Config{Inputs: inputs{key(schema.Bool)}, Windows: all}, "01 80 01 00", false},
+		{"an element and one removed", "set", operator.Config{Inputs: flagged, Windows: all, N: 2}, "02 05 00 00 01 80 80  00 00 00 00 8101 8101", true},
+		{"more elements than n", "set", operator.Config{Inputs: flagged, Windows: all, N: 1}, "02 05 00 00 01 80 80  00 00 00 00 8101 8101", false},
+		{"a flag of null", "set", operator.Config{Inputs: flagged, Windows: all, N: 2}, "01 05 00 00 01 80 00", false},
+		{"a flag of 2", "set", operator.Config{Inputs: flagged, Windows: all, N: 2}, "01 05 00 00 01 80 8102", false},
+		{"an element of null", "set", operator.Config{Inputs: flagged, Windows: all, N: 2}, "01 05 00 00 01 00 80", false},
+		{"a key and one removed", "map", operator.Config{Inputs: mapped, Windows: all, N: 2}, "02 05 00 00 01 80 81ff  00 00 00 00 8101 00", true},
+		{"a value of null where nothing is removed", "map", operator.Config{Inputs: mapped[:2], Windows: all, N: 2}, "01 05 00 00 01 80 00", false},
+		{"a key of null", "map", operator.Config{Inputs: mapped, Windows: all, N: 2}, "01 05 00 00 01 00 81ff", false},
+		{"days 0 and 3", "active_days", operator.Config{Windows: all}, "01 00 09", false}, // newest is day 0
+		{"day 0", "active_days", operator.Config{Windows: all}, "01 00 01", true},
+		{"no days", "active_days", operator.Config{Windows: all}, "00", false},
+		{"a bitmap without days", "active_days", operator.Config{Windows: all}, "01 00 00", false},
+		{"a bitmap after the end of time", "active_days", operator.Config{Windows: all}, "01" + uvarint(1<<40) + "01", false},
+		{"sessions", "sessions", operator.Config{Gap: 2, Windows: two}, "02 e007 00  03 01", true},
+		{"a session after newest", "sessions", operator.Config{Gap: 2, Windows: two}, "01 e807 01", false},
+		{"the newest session", "sessions", operator.Config{Gap: 2, Windows: two}, "01 e807 00", true},
+		{"a session across hops", "sessions", operator.Config{Gap: 2, Windows: two}, "01 e307 01", false},
+		{"sessions that should be one", "sessions", operator.Config{Gap: 2, Windows: two}, "02 e007 00 01 00", false},
+		{"sessions of two hops", "sessions", operator.Config{Gap: 2, Windows: two}, "02 e307 00 00 00", true},
+		{"a coarse session", "sessions", operator.Config{Gap: 2, Windows: two}, "01 c806 0f", true},
+		{"one older than any reader reached beside the newest", "sessions", operator.Config{Gap: 2, Windows: two}, "02 01 00 e407 00", false},
+		{"no sessions", "sessions", operator.Config{Gap: 2, Windows: two}, "00", false},
 		{"no keys", "top_k", operator.Config{Inputs: inputs{key(schema.Bool)}, Windows: all}, "00", false},
 	} {
 		state, err := hex.DecodeString(strings.ReplaceAll(c.state, " ", ""))

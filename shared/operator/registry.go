@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/tidemark-io/tidemark/shared/window"
 )
 
 // ErrRegister is the class of errors about kinds that cannot be registered.
@@ -17,16 +19,20 @@ var registry = struct {
 	sync.RWMutex
 	kinds map[string]*Kind
 }{kinds: map[string]*Kind{
-	countKind.Name:    &countKind,
-	sumKind.Name:      &sumKind,
-	avgKind.Name:      &avgKind,
-	minKind.Name:      &minKind,
-	maxKind.Name:      &maxKind,
-	firstKind.Name:    &firstKind,
-	lastKind.Name:     &lastKind,
-	lastNKind.Name:    &lastNKind,
-	topKKind.Name:     &topKKind,
-	varianceKind.Name: &varianceKind,
+	countKind.Name:      &countKind,
+	sumKind.Name:        &sumKind,
+	avgKind.Name:        &avgKind,
+	minKind.Name:        &minKind,
+	maxKind.Name:        &maxKind,
+	firstKind.Name:      &firstKind,
+	lastKind.Name:       &lastKind,
+	lastNKind.Name:      &lastNKind,
+	topKKind.Name:       &topKKind,
+	varianceKind.Name:   &varianceKind,
+	activeDaysKind.Name: &activeDaysKind,
+	sessionsKind.Name:   &sessionsKind,
+	setKind.Name:        &setKind,
+	mapKind.Name:        &mapKind,
 }}
 
 // Lookup returns the kind of that name. Safe for concurrent use, like all of the registry.
@@ -35,6 +41,15 @@ func Lookup(name string) (*Kind, bool) {
 	defer registry.RUnlock()
 	k, ok := registry.kinds[name]
 	return k, ok
+}
+
+// DefaultHop returns the hop of a window of the named kind that declares none, ms: the kind's own, if there is such a
+// kind and it has one, or that of the window's length.
+func DefaultHop(kind string, length int64) int64 {
+	if k, ok := Lookup(kind); ok && k.Hop != 0 {
+		return k.Hop
+	}
+	return window.DefaultHop(length)
 }
 
 // Kinds returns all kinds in order of their names.

@@ -27,7 +27,7 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%s: found %t, version %d, approx %t", k.Name, ok, k.Version, k.Approx)
 		}
 	}
-	for _, want := range []string{"avg", "count", "first", "last", "last_n", "max", "min", "sum", "top_k", "variance"} {
+	for _, want := range []string{"active_days", "avg", "count", "first", "last", "last_n", "map", "max", "min", "sessions", "set", "sum", "top_k", "variance"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("no kind %s", want)
 		}

@@ -17,7 +17,7 @@ const (
 	MaxKeyFields = 8     // fields of one kind's tuple
 	MaxColumns   = 256   // computed columns
 	MaxFeatures  = 1_024 // features
-	MaxInputs    = 16    // values, keys and weight of one feature
+	MaxInputs    = 16    // values, keys, weight and removal of one feature
 )
 
 // checkSpec checks what can be judged without compiling expressions, and says in c.usable whether they can be compiled.
@@ -172,7 +172,7 @@ func (c *compiler) checkFeatureNames() {
 // checkParts checks which parts of a feature go together and their bounds.
 func (c *compiler) checkParts(f *FeatureSpec) {
 	switch {
-	case f.Ratio != nil && (f.Op != "" || len(rolesOf(f)) > 0 || f.From != "" || f.Where != "" || f.Window.Length != 0 || f.HalfLife != 0 || f.N != 0 || f.Limit != 0):
+	case f.Ratio != nil && (f.Op != "" || len(rolesOf(f)) > 0 || f.From != "" || f.Where != "" || f.Window.Length != 0 || f.HalfLife != 0 || f.Gap != 0 || f.N != 0 || f.Limit != 0 || f.Result != ""):
 		c.add(f.Name, "ratio", "a ratio reads two other features and nothing else", "remove op and what belongs to it, or the ratio")
 	case f.Ratio == nil && f.Op == "":
 		c.add(f.Name, "op", "the feature has neither an operator nor a ratio", "add one")
@@ -183,7 +183,7 @@ func (c *compiler) checkParts(f *FeatureSpec) {
 	for _, bound := range []struct {
 		part  string
 		value int64
-	}{{"n", int64(f.N)}, {"limit", int64(f.Limit)}, {"half_life", f.HalfLife}} {
+	}{{"n", int64(f.N)}, {"limit", int64(f.Limit)}, {"half_life", f.HalfLife}, {"gap", f.Gap}} {
 		if bound.value < 0 {
 			c.add(f.Name, bound.part, fmt.Sprintf("%d is negative", bound.value), "leave it out or use a positive number")
 		}

@@ -3,6 +3,7 @@ package view
 import (
 	"slices"
 
+	"github.com/tidemark-io/tidemark/shared/operator"
 	"github.com/tidemark-io/tidemark/shared/window"
 )
 
@@ -46,7 +47,7 @@ func clone(spec Spec) Spec {
 		if f.Window.Length <= 0 || f.Window.Hop != 0 {
 			continue
 		}
-		if f.Window.Hop = window.DefaultHop(f.Window.Length); f.HalfLife > 0 {
+		if f.Window.Hop = operator.DefaultHop(f.Op, f.Window.Length); f.HalfLife > 0 {
 			f.Window.Hop = window.DecayHop(f.HalfLife)
 		}
 	}

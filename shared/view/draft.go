@@ -54,7 +54,7 @@ func (c *compiler) draftOf(f *FeatureSpec) *draft {
 	if err := f.Window.Validate(); err != nil {
 		c.add(f.Name, "window", err.Error(), "")
 	}
-	d := &draft{state: StatePlan{Kind: kind, From: f.From, Where: f.Where, Config: operator.Config{N: f.N}}}
+	d := &draft{state: StatePlan{Kind: kind, From: f.From, Where: f.Where, Config: operator.Config{N: f.N, Gap: f.Gap}}}
 	roles := rolesOf(f)
 	for _, r := range roles {
 		d.state.Inputs = append(d.state.Inputs, r.text)
@@ -62,6 +62,9 @@ func (c *compiler) draftOf(f *FeatureSpec) *draft {
 	}
 	var text canonical
 	text.line("state", kind.Name, kind.Version, f.N)
+	if f.Gap != 0 {
+		text.line("gap", f.Gap)
+	}
 	for i, s := range c.scopesOf(f) {
 		c.checkTerms(d, f, s, i == 0)
 		if len(c.list) == before {
@@ -103,7 +106,7 @@ type roleText struct {
 	text string
 }
 
-// rolesOf returns a feature's inputs in the order of Config.Inputs: values, keys, weight.
+// rolesOf returns a feature's inputs in the order of Config.Inputs: values, keys, weight, remove.
 func rolesOf(f *FeatureSpec) []roleText {
 	var all []roleText
 	for _, text := range f.Value {
@@ -114,6 +117,9 @@ func rolesOf(f *FeatureSpec) []roleText {
 	}
 	if f.Weight != "" {
 		all = append(all, roleText{operator.RoleWeight, "weight", f.Weight})
+	}
+	if f.Remove != "" {
+		all = append(all, roleText{operator.RoleRemove, "remove", f.Remove})
 	}
 	return all
 }
@@ -133,6 +139,9 @@ func (c *compiler) checkTerms(d *draft, f *FeatureSpec, s *scope, first bool) {
 		}
 		if r.role == operator.RoleWeight && t.input.Type != schema.Int32 && t.input.Type != schema.Int64 {
 			c.add(f.Name, r.part, fmt.Sprintf("%q is of type %s, not an integer", r.text, typeName(&t.input)), "compute a column of type int64")
+		}
+		if r.role == operator.RoleRemove && t.input.Type != schema.Bool {
+			c.add(f.Name, r.part, fmt.Sprintf("%q is of type %s, not a bool", r.text, typeName(&t.input)), "write a comparison")
 		}
 		in := t.input
 		in.Role, in.Name = r.role, t.canonical

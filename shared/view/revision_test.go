@@ -11,7 +11,7 @@ import (
 )
 
 // The revision of the test view, frozen: a change of it means that every view would be rebuilt.
-const frozenRevision = "9da3943f9981259196043ed274ab4ddb6b63586f3485a1a5096e3a833fa00c90"
+const frozenRevision = "77211ad3fc554a9d48b48483f1311ef279060d819c738991bb3aadde3389e800"
 
 func TestRevisionFrozen(t *testing.T) {
 	p := compile(t, viewtest.Spec())
@@ -28,6 +28,7 @@ func TestRevisionKeeps(t *testing.T) {
 		"doc and owner":         func(s *view.Spec) { s.Features[0].Doc, s.Features[0].Owner = "d", "o" },
 		"default":               func(s *view.Spec) { s.Features[0].Default = []byte("1") },
 		"limit":                 func(s *view.Spec) { feature(s, "tags").Limit = 7 },
+		"result":                func(s *view.Spec) { feature(s, "session_length_30d").Result = "current_length" },
 		"half-life of one hop":  func(s *view.Spec) { feature(s, "tags").HalfLife = 4 * window.Day },
 		"ratio":                 func(s *view.Spec) { feature(s, "call_rate").Ratio.Alpha = 3 },
 		"no ratio":              func(s *view.Spec) { s.Features = s.Features[:len(s.Features)-2] },
@@ -103,6 +104,9 @@ func TestRevisionChanges(t *testing.T) {
 		"key":             func(s *view.Spec) { feature(s, "last_items").Key = []string{"secs"} },
 		"value not key":   func(s *view.Spec) { f := feature(s, "last_items"); f.Value, f.Key = f.Key, nil },
 		"weight":          func(s *view.Spec) { feature(s, "tags").Weight = "" },
+		"remove":          func(s *view.Spec) { feature(s, "prices").Remove = "kind == 'fav'" },
+		"no remove":       func(s *view.Spec) { feature(s, "prices").Remove = "" },
+		"gap":             func(s *view.Spec) { feature(s, "sessions_24h").Gap++ },
 		"n":               func(s *view.Spec) { feature(s, "last_items").N = 5 },
 		"longest window":  func(s *view.Spec) { feature(s, "views_30d").Window.Length += window.Day },
 		"hop":             func(s *view.Spec) { feature(s, "calls_7d").Window.Hop = window.Day },

@@ -47,17 +47,21 @@ type FeatureSpec struct {
 	Op string `json:"op,omitempty"`
 	// From names the source whose events count; empty = all sources of the view.
 	From string `json:"from,omitempty"`
-	// Value, Key and Weight are names of fields or computed columns, or expressions; Where is an expression.
+	// Value, Key, Weight and Remove are names of fields or computed columns, or expressions; Where is an expression.
 	Value  []string `json:"value,omitempty"`
 	Key    []string `json:"key,omitempty"`
 	Weight string   `json:"weight,omitempty"`
+	Remove string   `json:"remove,omitempty"`
 	Where  string   `json:"where,omitempty"`
 	// Window; the zero value is all time.
 	Window   window.Window `json:"window"`
 	HalfLife int64         `json:"half_life,omitempty"` // ms
+	Gap      int64         `json:"gap,omitempty"`       // ms between events of one session at most
 	// N bounds the state's elements (last_n), Limit the answer's (top_k).
 	N     int `json:"n,omitempty"`
 	Limit int `json:"limit,omitempty"`
+	// Result is what is asked of a state that answers several things; empty = the usual one.
+	Result string `json:"result,omitempty"`
 	// Ratio reads two other features: (num + alpha·prior) / (den + alpha).
 	Ratio *RatioSpec `json:"ratio,omitempty"`
 	// Default is the JSON value answered in place of null; nil = null.

@@ -61,7 +61,7 @@ func (c *compiler) compileOperator(d *draft) {
 	asked.Windows = d.windows
 	for _, i := range st.Features {
 		f := &c.plan.features[i]
-		f.Query = operator.Query{Window: f.Spec.Window, Limit: f.Spec.Limit, HalfLife: f.Spec.HalfLife}
+		f.Query = operator.Query{Window: f.Spec.Window, Limit: f.Spec.Limit, HalfLife: f.Spec.HalfLife, Result: f.Spec.Result}
 		f.Approx = st.Kind.Approx
 		if err := st.Kind.CheckQuery(asked, f.Query); err != nil {
 			c.add(f.Spec.Name, "op", err.Error(), "")

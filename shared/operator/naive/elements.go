@@ -93,7 +93,8 @@ func latest(cfg *operator.Config, events []Event, n int) []Event {
 	return out
 }
 
-func lastNState(cfg *operator.Config, events []Event, newest int64) []byte {
+// latestState writes the latest elements that can still be reached, each with what payload makes of its latest event.
+func latestState(cfg *operator.Config, events []Event, newest int64, payload func(e *Event) []byte) []byte {
 	elements, hs := latest(cfg, events, cfg.N), hops(cfg)
 	elements = slices.DeleteFunc(elements, func(e Event) bool { return tier(cfg, hs, e.Time, newest) < 0 })
 	if len(elements) == 0 {
@@ -107,12 +108,19 @@ func lastNState(cfg *operator.Config, events []Event, newest int64) []byte {
 			t = elements[i-1].Time - e.Time
 		}
 		dst = append(place(wire.AppendUvarint(dst, uint64(t)), e), identity(cfg, e)...)
-		keys, _ := with(cfg, operator.RoleKey, e)
-		if values, data := with(cfg, operator.RoleValue, e); len(keys) > 0 && len(values) > 0 {
-			dst = append(dst, tuple(values, data)...)
-		}
+		dst = append(dst, payload(e)...)
 	}
 	return dst
+}
+
+func lastNState(cfg *operator.Config, events []Event, newest int64) []byte {
+	return latestState(cfg, events, newest, func(e *Event) []byte {
+		keys, _ := with(cfg, operator.RoleKey, e)
+		if values, data := with(cfg, operator.RoleValue, e); len(keys) > 0 {
+			return tuple(values, data)
+		}
+		return nil
+	})
 }
 
 func lastNResult(cfg *operator.Config, events []Event, q *operator.Query) operator.Value {

@@ -53,16 +53,20 @@ type twin struct {
 }
 
 var twins = map[string]twin{
-	"count":    {countState, countResult},
-	"sum":      {sumState, sumResult},
-	"avg":      {avgState, avgResult},
-	"min":      {minState, minResult},
-	"max":      {maxState, maxResult},
-	"first":    {firstState, firstResult},
-	"last":     {lastState, lastResult},
-	"last_n":   {lastNState, lastNResult},
-	"top_k":    {topKState, topKResult},
-	"variance": {varianceState, varianceResult},
+	"count":       {countState, countResult},
+	"sum":         {sumState, sumResult},
+	"avg":         {avgState, avgResult},
+	"min":         {minState, minResult},
+	"max":         {maxState, maxResult},
+	"first":       {firstState, firstResult},
+	"last":        {lastState, lastResult},
+	"last_n":      {lastNState, lastNResult},
+	"top_k":       {topKState, topKResult},
+	"variance":    {varianceState, varianceResult},
+	"active_days": {activeDaysState, activeDaysResult},
+	"sessions":    {sessionsState, sessionsResult},
+	"set":         {setState, setResult},
+	"map":         {mapState, mapResult},
 }
 
 // State returns the canonical state of the events, in whatever order they come, at newest, which is not before any of
@@ -84,12 +88,12 @@ func Result(kind string, cfg operator.Config, events []Event, q operator.Query) 
 	return t.result(&cfg, within(counting(&cfg, events), q.Window, q.AsOf), &q), nil
 }
 
-// counting returns the events that an operator does not skip, in order: of values one at least must not be null, of keys
-// and weights none may be.
+// counting returns the events that an operator does not skip, in order: of values one at least must not be null, unless
+// the event removes; of keys, weights and removals none may be.
 func counting(cfg *operator.Config, events []Event) []Event {
 	var out []Event
 	for _, e := range events {
-		values, nullValues, skip := 0, 0, false
+		values, nullValues, skip, removes := 0, 0, false, false
 		for i, in := range cfg.Inputs {
 			switch in.Role {
 			case operator.RoleValue:
@@ -99,9 +103,12 @@ func counting(cfg *operator.Config, events []Event) []Event {
 				}
 			case operator.RoleKey, operator.RoleWeight:
 				skip = skip || e.In[i].Null
+			case operator.RoleRemove:
+				skip = skip || e.In[i].Null
+				removes = e.In[i].Int == 1
 			}
 		}
-		if !skip && (values == 0 || nullValues < values) {
+		if !skip && (removes || values == 0 || nullValues < values) {
 			out = append(out, e)
 		}
 	}

@@ -8,16 +8,18 @@ import (
 	"github.com/tidemark-io/tidemark/shared/operator/naive"
 )
 
-// queries returns what may be asked under cfg: every window, with and without limits and half-lives, as far as the kind
-// takes them.
+// queries returns what may be asked under cfg: every window, with and without limits, half-lives and names of results, as
+// far as the kind takes them.
 func (l *laws) queries() []operator.Query {
 	var out []operator.Query
 	for _, w := range l.cfg.Windows {
 		for _, limit := range []int{0, 1, 3} {
 			for _, halfLife := range []int64{0, w.Hop, 2*w.Hop + 1, w.Length/3 + 1, w.Length} {
-				q := operator.Query{Window: w, Limit: limit, HalfLife: halfLife}
-				if l.kind.CheckQuery(l.cfg, q) == nil {
-					out = append(out, q)
+				for _, result := range append([]string{""}, l.kind.Results...) {
+					q := operator.Query{Window: w, Limit: limit, HalfLife: halfLife, Result: result}
+					if l.kind.CheckQuery(l.cfg, q) == nil {
+						out = append(out, q)
+					}
 				}
 			}
 		}

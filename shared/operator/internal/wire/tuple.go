@@ -123,6 +123,21 @@ func (r *Reader) Null() bool {
 	return true
 }
 
+// Nulls reads a tuple of n nulls if that is next, and returns its bytes, which alias the input, and whether it did.
+func (r *Reader) Nulls(n int) (tuple []byte, ok bool) {
+	b := r.rest()
+	if len(b) < n {
+		return nil, false
+	}
+	for _, tag := range b[:n] {
+		if tag != tagNull {
+			return nil, false
+		}
+	}
+	r.at += n
+	return b[:n:n], true
+}
+
 // Int reads an integer member.
 func (r *Reader) Int() int64 {
 	b := r.rest()

@@ -1,0 +1,84 @@
+package operator
+
+import (
+	"slices"
+
+	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
+	"github.com/tidemark-io/tidemark/shared/window"
+)
+
+// The results of set and map.
+const (
+	resultElements = "elements"
+	resultEntries  = "entries"
+	resultSize     = "size"
+)
+
+// set keeps the N elements that were added or taken away last. The latest event of an element decides alone whether it is
+// in the set: nothing is counted, so that adding twice and removing once leaves it out. The result lists the elements that
+// are in, the one added last first, or says how many there are.
+var setKind = Kind{
+	Name: "set", Version: 1,
+	Results: []string{resultElements, resultSize},
+	CheckQuery: func(cfg Config, q Query) error {
+		return checkQuery("set", &cfg, &q, q.Result != resultSize, false, resultElements, resultSize)
+	},
+	New: func(cfg Config) (Operator, error) {
+		s := shape{name: "set", keys: some, remove: one, bounded: true}
+		tiers, err := s.check(&cfg)
+		keys := slices.Clone(inputsOf(cfg.Inputs, RoleKey))
+		if err == nil {
+			err = checkNames("set", keys)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return newSet(tiers, keys, &cfg), nil
+	},
+}
+
+// setOperator's payload is whether the event took the element away.
+type setOperator struct{ latest }
+
+func newSet(tiers window.Tiers, keys []Input, cfg *Config) *setOperator {
+	remove := newKept(slices.Clone(inputsOf(cfg.Inputs, RoleRemove)))
+	return &setOperator{latest{kind: "set", tiers: tiers, n: cfg.N, identity: newKept(keys), payload: remove}}
+}
+
+// NewStates implements Operator.
+func (o *setOperator) NewStates() States { return &setStates{o.newStates()} }
+
+type setStates struct{ latestStates }
+
+// Fold implements States.
+func (s *setStates) Fold(r *Rows) {
+	keys, remove := r.In[:len(s.identity.inputs)], r.In[len(s.identity.inputs):]
+	for i, row := range r.Row {
+		if !complete(r.In, int(row)) {
+			continue
+		}
+		if w := s.place(r, i, keys); w != nil {
+			s.setPayload(w, remove, row)
+		}
+	}
+}
+
+// Result implements States.
+func (s *setStates) Result(slot int32, q *Query) Value {
+	all := s.All(slot)
+	elements := slices.DeleteFunc(s.held(slot, q), func(d dated) bool {
+		payload := wire.NewReader(s.blobs.Bytes(all[d.at+latestPayload]))
+		return payload.Int() != 0
+	})
+	if q.Result == resultSize {
+		return OfInt(int64(len(elements)))
+	}
+	if q.Limit > 0 && q.Limit < len(elements) {
+		elements = elements[:q.Limit]
+	}
+	items := make([]Value, len(elements))
+	for i, d := range elements {
+		items[i] = s.identity.value(s.keys.Bytes(all[d.at]))
+	}
+	return OfList(items)
+}
