@@ -39,7 +39,7 @@ func batchConfig(j *job.Job, o *options, s store.Store, l logger) (batch.Config,
 		plans = append(plans, p)
 	}
 	return batch.Config{
-		Job: j.Name, Plans: plans, State: o.state, Archive: recompute.Folder(o.archive), Store: s, Memory: int64(o.memory), Wait: o.wait, Logger: l,
+		Job: j.Name, Plans: plans, State: o.state, Archive: recompute.Folder(o.archive), Store: s, Memory: int64(o.memory), Every: o.every, Wait: o.wait, Logger: l,
 	}, nil
 }
 
@@ -76,11 +76,11 @@ func (n *node) starts(ctx context.Context, src *schema.Source) (map[int32]int64,
 	return starts, nil
 }
 
-// run works until ctx ends. A run that failed its check, or an archive at fault, stops batch and nothing else: what is
+// run works until ctx ends. A run that failed its check, or an archive or earlier run files at fault, stop batch and nothing else: what is
 // published goes on being fed and served, and readyz says why.
 func (b *batchLayer) run(ctx context.Context) error {
 	err := guard(func() error { return b.service.Run(ctx) })
-	if errors.Is(err, batch.ErrCheck) || errors.Is(err, batch.ErrArchive) {
+	if errors.Is(err, batch.ErrCheck) || errors.Is(err, batch.ErrArchive) || errors.Is(err, recompute.ErrPast) {
 		return nil // failure says so while the process runs
 	}
 	return batchError(err)
@@ -201,7 +201,7 @@ archive and compares them with what the run files make together; it exits 1 if a
 	o.storeFlag(f)
 	o.archiveFlag(f)
 	o.stateFlag(f)
-	o.memoryFlag(f)
+	o.runFlags(f)
 	o.waitFlag(f)
 	f.BoolVar(&once, "once", false, "make and publish one run, if there is something new")
 	f.BoolVar(&check, "check", false, "recompute everything and compare it with the run files")
@@ -238,7 +238,7 @@ func batchLine(e batch.Event) string {
 		return ""
 	case batch.EventPublished:
 		line = "run is in every lane"
-	case batch.EventBegun, batch.EventSwept:
+	case batch.EventBegun, batch.EventSwept, batch.EventTidied:
 		line = fmt.Sprintf("%d %s", e.Done, e.Kind)
 	default:
 	}

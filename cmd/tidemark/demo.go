@@ -114,7 +114,7 @@ and its cut; tiles per row; how many entities were compared with a plain fold of
 	f.StringVar(&d.cron, "cron", demoCron, "when batch looks for new blocks")
 	f.StringVar(&o.store, "store", "", "`URL` of a store to use instead of an embedded one: redis://…")
 	o.httpFlag(f)
-	o.memoryFlag(f)
+	o.runFlags(f)
 	o.waitFlag(f)
 	return cmd
 }

@@ -10,6 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/tidemark-io/tidemark/batch/journal"
+	batch "github.com/tidemark-io/tidemark/batch/service"
 )
 
 // options are the flags that commands share. Each command registers those that it uses.
@@ -24,6 +27,7 @@ type options struct {
 	session  time.Duration
 	linger   time.Duration
 	memory   byteSize
+	every    int64
 	wait     time.Duration
 	output   string
 }
@@ -61,7 +65,9 @@ func (o *options) lingerFlag(f *pflag.FlagSet) {
 	f.DurationVar(&o.linger, "linger", 50*time.Millisecond, "how long changed tiles may wait for more; 0 = pure stream")
 }
 
-func (o *options) memoryFlag(f *pflag.FlagSet) {
+// runFlags are those that say how batch makes runs.
+func (o *options) runFlags(f *pflag.FlagSet) {
+	f.Int64Var(&o.every, "base-every", batch.DefaultEvery, "`RUNS` in which each row's deltas are merged into one fresh base, 1 to 4096; may be changed at any time")
 	o.memory = 1 << 30
 	f.Var(&o.memory, "memory", "what a batch run may hold in memory, such as 512MB; more is done in several passes")
 }
@@ -90,6 +96,9 @@ func fromEnvironment(cmd *cobra.Command, o *options) error {
 	})
 	if o.output != "" && o.output != "text" && o.output != "json" {
 		errs = append(errs, usagef("--output %q: want text or json", o.output))
+	}
+	if !journal.ValidEvery(o.every) {
+		errs = append(errs, usagef("--base-every %d: want 1 to %d", o.every, journal.MaxEvery))
 	}
 	if o.linger < 0 || o.wait < 0 {
 		errs = append(errs, usagef("--linger and --wait are durations of 0 or more"))

@@ -26,6 +26,8 @@ import (
 // batchOptions say how a batch process goes.
 type batchOptions struct {
 	rows int // in a call of publishing
+	// every is in how many runs a hash range gets a fresh base; 0 = as a process does that is told nothing.
+	every int64
 	// calls is after how many calls that reach the store the process dies; negative = it does not.
 	calls int
 	// held lets the call on which it dies be in flight, to arrive later or never.
@@ -54,7 +56,7 @@ func (a killedArchive) Read(ctx context.Context, p recompute.Piece, src *schema.
 // batchRole returns a new batch process over the journals that there are.
 func (w *world) batchRole(o batchOptions) (*service.Service, error) {
 	return service.New(service.Config{
-		Job: w.job.Name, Plans: w.job.Plans, State: w.stateDir(), Store: w.store, Workers: 1, Random: w.fill,
+		Job: w.job.Name, Plans: w.job.Plans, State: w.stateDir(), Store: w.store, Workers: 1, Random: w.fill, Every: o.every,
 		Archive: killedArchive{recompute.Folder(w.archiveDir()), o.registered},
 		Limits:  publish.Limits{RowsPerSecond: -1, BytesPerSecond: -1, RowsPerCall: o.rows},
 		Logger:  slog.New(slog.DiscardHandler),

@@ -220,7 +220,7 @@ func (w *randomWorld) archiveSome(t *rapid.T) {
 
 // batchSome runs a batch process, which may be killed.
 func (w *randomWorld) batchSome(t *rapid.T) {
-	o := batchOptions{rows: rapid.IntRange(1, 4).Draw(t, "rows"), calls: -1}
+	o := batchOptions{rows: rapid.IntRange(1, 4).Draw(t, "rows"), calls: -1, every: rapid.SampledFrom([]int64{1, 2, 3, 5, 32}).Draw(t, "every")}
 	switch rapid.IntRange(0, 3).Draw(t, "killed") {
 	case 0:
 		o.calls, o.held = rapid.IntRange(0, 12).Draw(t, "calls"), rapid.Bool().Draw(t, "call held")

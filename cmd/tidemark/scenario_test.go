@@ -249,14 +249,15 @@ func doTrim(w *world, a *arguments) (string, error) {
 	return "", err
 }
 
-// doBatch runs a batch process: `batch [rows=2] [crash=registered] [calls=3]`.
+// doBatch runs a batch process: `batch [rows=2] [every=32] [crash=registered] [calls=3]`.
 func doBatch(w *world, a *arguments) (string, error) {
 	rows, err := a.number("rows", 2)
 	calls, callsErr := a.number("calls", -1)
-	if err := errors.Join(err, callsErr); err != nil {
+	every, everyErr := a.number("every", 0)
+	if err := errors.Join(err, callsErr, everyErr); err != nil {
 		return "", err
 	}
-	return showRuns(w.batch(batchOptions{rows: int(rows), calls: int(calls), registered: a.text("crash", "") == "registered"})), nil
+	return showRuns(w.batch(batchOptions{rows: int(rows), calls: int(calls), every: every, registered: a.text("crash", "") == "registered"})), nil
 }
 
 var fates = map[string]memstore.Fate{

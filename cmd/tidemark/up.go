@@ -71,7 +71,7 @@ moment it goes on where the store says, with nothing done by hand.`,
 	o.httpFlag(f)
 	o.groupFlags(f)
 	o.lingerFlag(f)
-	o.memoryFlag(f)
+	o.runFlags(f)
 	o.waitFlag(f)
 	f.StringVar(&cron, "cron", defaultCron, "when batch looks for new blocks: five cron `FIELDS`, or such as @every 15s")
 	f.Int64Var(&block, "block", 0, "offsets in a block of every source, a power of two; 0 = as the views were made with, or as the sources declare")
