@@ -14,8 +14,6 @@ import (
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
 	"github.com/tidemark-io/tidemark/shared/column"
-	"github.com/tidemark-io/tidemark/shared/oracle"
-	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/tile"
 	"github.com/tidemark-io/tidemark/shared/view"
 )
@@ -32,13 +30,13 @@ const (
 
 // sample is a row that is computed a second time.
 type sample struct {
-	mixed   uint64
-	key     []byte
-	events  int
-	batches []*column.Batch // the entity's events, one batch a partition; nil if there are too many of them
-	lane    int
-	row     int64  // in the lane's file, -1 as long as it was not written
-	change  []byte // body of the run's change, if the file has a fresh base in its place
+	mixed  uint64
+	key    []byte
+	events int
+	kept   []keptRow // the entity's events; none if there are too many of them
+	lane   int
+	row    int64  // in the lane's file, -1 as long as it was not written
+	change []byte // body of the run's change, if the file has a fresh base in its place
 }
 
 // sampler chooses entities while the log is scanned, and keeps their events: those whose mixed hashes lie below a bound,
@@ -50,6 +48,7 @@ type sampler struct {
 
 	mu      sync.Mutex
 	samples map[string]*sample
+	kept    kept
 }
 
 func newSampler(run int64) *sampler {
@@ -88,10 +87,10 @@ func (s *sampler) keep(mixed uint64, key []byte, c *copying, b *column.Batch, ro
 		}
 	}
 	if one.events++; one.events > MaxSampleEvents {
-		one.batches = nil
+		one.kept = nil
 		return
 	}
-	one.keep(c, b, row)
+	one.kept = append(one.kept, s.kept.add(c, b, row))
 }
 
 // sink lowers the bound so that half of the samples are left.
@@ -104,6 +103,7 @@ func (s *sampler) sink() {
 	bound := all[Samples]
 	s.bound.Store(bound)
 	maps.DeleteFunc(s.samples, func(_ string, one *sample) bool { return one.mixed >= bound })
+	s.kept.compact(s.samples)
 }
 
 // place writes down where a row of the files lies, if it is one of the sample. change is the body that was merged into it;
@@ -116,69 +116,6 @@ func (s *sampler) place(r *runfile.Row, lane int, row int64, change []byte) {
 	defer s.mu.Unlock()
 	if one := s.samples[string(r.Key)]; one != nil {
 		one.lane, one.row, one.change = lane, row, bytes.Clone(change)
-	}
-}
-
-// copying says how rows of a batch become rows of the view's own declaration of the source, which is what the oracle
-// wants: for each of its fields that was read, where it is in the batch.
-type copying struct {
-	src  *schema.Source
-	from []int // by field of src; -1 for one that was not read
-}
-
-// copyingTo prepares to copy rows from batches that are read as w says.
-func (g *generation) copyingTo(source string, w *work) copying {
-	c := copying{src: &g.Plan.Spec().Sources[g.Plan.SourceRank(source)]}
-	for i := range c.src.Fields {
-		at := w.src.Index(c.src.Fields[i].Name)
-		if !slices.Contains(w.fields, at) {
-			at = -1
-		}
-		c.from = append(c.from, at)
-	}
-	return c
-}
-
-// keep copies a row into the sample's own batches. The columns of fields that were not read stay empty until fill.
-func (s *sample) keep(c *copying, b *column.Batch, row int) {
-	at := slices.IndexFunc(s.batches, func(own *column.Batch) bool { return own.Source == c.src && own.Partition == b.Partition })
-	if at < 0 {
-		at = len(s.batches)
-		s.batches = append(s.batches, column.NewBatch(c.src, b.Partition, false))
-	}
-	to := s.batches[at]
-	to.N++
-	to.Offset = append(to.Offset, b.Offset[row])
-	to.Time = append(to.Time, b.Time[row])
-	to.Append = append(to.Append, b.Append[row])
-	to.AppendType = append(to.AppendType, b.AppendType[row])
-	to.Reject = append(to.Reject, b.Reject[row])
-	for i, from := range c.from {
-		if from >= 0 {
-			copyValue(&to.Cols[i], &b.Cols[from], row)
-		}
-	}
-}
-
-func copyValue(to, from *column.Column, row int) {
-	switch {
-	case !from.Present(row):
-		to.AppendNull()
-	case to.Type.IsBytes():
-		to.AppendBytes(from.BytesAt(row))
-	default:
-		to.AppendInt(from.Ints[row])
-	}
-}
-
-// fill makes the columns that were not read, because the view does not use them, columns of nulls.
-func (s *sample) fill() {
-	for _, b := range s.batches {
-		for i := range b.Cols {
-			for c := &b.Cols[i]; c.N < b.N; {
-				c.AppendNull()
-			}
-		}
 	}
 }
 
@@ -233,7 +170,7 @@ func (g *generation) judgeLane(o Judge, lane int, samples []*sample) (fault *Mis
 		if err != nil {
 			return nil, err
 		}
-		if fault, err := s.judge(o, row); fault != nil || err != nil {
+		if fault, err := s.judge(o, &g.sampler.kept, row); fault != nil || err != nil {
 			return fault, err
 		}
 	}
@@ -241,7 +178,7 @@ func (g *generation) judgeLane(o Judge, lane int, samples []*sample) (fault *Mis
 }
 
 // judge compares a row of the file with what the oracle makes of the events.
-func (s *sample) judge(o Judge, row *runfile.Row) (*Mismatch, error) {
+func (s *sample) judge(o Judge, k *kept, row *runfile.Row) (*Mismatch, error) {
 	fault := func(format string, args ...any) *Mismatch {
 		return &Mismatch{Key: string(s.key), Reason: fmt.Sprintf(format, args...)}
 	}
@@ -255,13 +192,7 @@ func (s *sample) judge(o Judge, row *runfile.Row) (*Mismatch, error) {
 	if s.change != nil {
 		body = s.change // bases are merges, which the full check covers
 	}
-	s.fill()
-	var events []oracle.Event
-	for _, b := range s.batches {
-		for i := range b.N {
-			events = append(events, oracle.Event{Batch: b, Row: i})
-		}
-	}
+	events := k.events(s)
 	want, err := o.Body(events)
 	if err != nil {
 		return nil, err

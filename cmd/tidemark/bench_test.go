@@ -117,9 +117,11 @@ func BenchmarkFullRun(b *testing.B) {
 		b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 	})
 	b.Run("run", func(b *testing.B) {
+		before := cpuTime()
 		for b.Loop() {
 			fullRun(b, j, dir, b.TempDir(), cut)
 		}
+		b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/float64(b.N)/float64(rows), "cpu-ns/event")
 		b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 	})
 }

@@ -6,19 +6,20 @@ func (b *Batch) AppendRow(src *Batch, i int) {
 	b.Offset, b.Time, b.Append = append(b.Offset, src.Offset[i]), append(b.Time, src.Time[i]), append(b.Append, src.Append[i])
 	b.AppendType, b.Reject = append(b.AppendType, src.AppendType[i]), append(b.Reject, src.Reject[i])
 	for c := range b.Cols {
-		b.Cols[c].appendRow(&src.Cols[c], i)
+		b.Cols[c].AppendFrom(&src.Cols[c], i)
 	}
 	if b.Archive == nil || src.Archive == nil {
 		return
 	}
 	from := src.Archive.columns()
 	for k, c := range b.Archive.columns() {
-		c.appendRow(from[k], i)
+		c.AppendFrom(from[k], i)
 	}
 }
 
-// appendRow adds a copy of row i of src; of a column that was not read it adds a null.
-func (c *Column) appendRow(src *Column, i int) {
+// AppendFrom adds a copy of row i of src; of a column that was not read, or has no such row, it adds a
+// null. Both are columns of one form: bytes, or of fixed width.
+func (c *Column) AppendFrom(src *Column, i int) {
 	switch {
 	case i >= src.N || !src.Present(i):
 		c.AppendNull()

@@ -19,6 +19,7 @@ type source struct {
 	src     *schema.Source
 	columns []computed
 	states  []stateRows // by state; zero for a state that does not read the source
+	row     expr.Values // of the event at hand
 }
 
 type computed struct {
@@ -91,17 +92,20 @@ func (s *source) read(state int, values expr.Values) ([]naive.Datum, bool) {
 	return in, true
 }
 
-// values returns the fields and computed columns of a row by name.
+// values returns the fields and computed columns of a row by name. Valid until the next call.
 func (s *source) values(e Event) expr.Values {
+	if s.row == nil {
+		s.row = expr.Values{}
+	}
+	clear(s.row)
 	fields := e.Batch.Source.Fields
-	values := make(expr.Values, len(fields)+len(s.columns))
 	for i := range fields {
-		values[fields[i].Name] = value(&fields[i], e, i)
+		s.row[fields[i].Name] = value(&fields[i], e, i)
 	}
 	for _, c := range s.columns {
-		values[c.name] = c.row.Eval(values)
+		s.row[c.name] = c.row.Eval(s.row)
 	}
-	return values
+	return s.row
 }
 
 // value returns a field of a row as expressions see it.
