@@ -29,7 +29,7 @@ type Fold struct {
 	stamp   uint32
 	touched []int32
 	keyed   keyed
-	all     []int32 // 0, 1, 2, …: the indices of all keyed rows
+	all     []int32 // 0, 1, 2, …: the indices of all keyed rows, and the numbers of all keys
 	chosen  chosen
 	// touchedSum keeps reads that are made only to be made from being taken for superfluous.
 	touchedSum uint64
@@ -164,7 +164,7 @@ func (f *Fold) Add(b *column.Batch, from, to int) (rows int) {
 	for len(f.all) < len(f.keyed.row) {
 		f.all = append(f.all, int32(len(f.all)))
 	}
-	f.choose(&f.keyed, f.all[:len(f.keyed.row)])
+	f.choose(&f.keyed, f.all[:len(f.keyed.row)], f.all[:len(f.keyed.end)])
 	f.account(r.binding.rank, b)
 	if rows = len(f.chosen.row); rows > 0 {
 		f.grow()

@@ -26,13 +26,19 @@ type Splitter struct {
 	to     int
 	loaded bool
 	keyed  keyed
-	shards [][]int32 // indices into keyed, by shard
+	shards []shardRows
+}
+
+// shardRows are the keyed rows of one shard.
+type shardRows struct {
+	rows []int32 // indices
+	keys []int32 // numbers
 }
 
 // NewSplitter returns a splitter into a number of shards, a power of two up to MaxShards.
 func (p *Plan) NewSplitter(shards int) *Splitter {
 	invariant.Check(shards > 0 && shards <= MaxShards && shards&(shards-1) == 0, "splitting into %d shards", shards)
-	return &Splitter{plan: p, shift: 64 - bits.TrailingZeros(uint(shards)), shards: make([][]int32, shards)}
+	return &Splitter{plan: p, shift: 64 - bits.TrailingZeros(uint(shards)), shards: make([]shardRows, shards)}
 }
 
 // Split makes the accepted rows [from,to) of a batch that belong to an entity the ones at hand, and returns how many
@@ -45,11 +51,16 @@ func (s *Splitter) Split(b *column.Batch, from, to int) (rows int) {
 	s.reader = s.readerOf(b.Source)
 	s.reader.keyRows(&s.keyed, b, from, to)
 	for i := range s.shards {
-		s.shards[i] = s.shards[i][:0]
+		sh := &s.shards[i]
+		sh.rows, sh.keys = sh.rows[:0], sh.keys[:0]
 	}
-	for i, hash := range s.keyed.hash {
-		shard := hash >> s.shift
-		s.shards[shard] = append(s.shards[shard], int32(i))
+	for number, hash := range s.keyed.hash {
+		sh := &s.shards[hash>>s.shift]
+		sh.keys = append(sh.keys, int32(number))
+	}
+	for i, number := range s.keyed.of {
+		sh := &s.shards[s.keyed.hash[number]>>s.shift]
+		sh.rows = append(sh.rows, int32(i))
 	}
 	return len(s.keyed.row)
 }
@@ -70,13 +81,13 @@ func (s *Splitter) readerOf(src *schema.Source) *reader {
 }
 
 // Len returns how many rows at hand belong to a shard.
-func (s *Splitter) Len(shard int) int { return len(s.shards[shard]) }
+func (s *Splitter) Len(shard int) int { return len(s.shards[shard].rows) }
 
 // AddTo folds the rows at hand that belong to a shard into a fold, as Fold.Add would, and returns them with their slots;
 // both are valid until the fold is used again. No rows of the shard may be added twice.
 func (s *Splitter) AddTo(f *Fold, shard int) (rows, slots []int32) {
 	invariant.Check(f.plan == s.plan, "adding rows of one plan to a fold of another")
-	f.choose(&s.keyed, s.shards[shard])
+	f.choose(&s.keyed, s.shards[shard].rows, s.shards[shard].keys)
 	f.account(s.reader.binding.rank, s.batch)
 	if len(f.chosen.row) == 0 {
 		return nil, nil
@@ -94,7 +105,8 @@ func (s *Splitter) AddTo(f *Fold, shard int) (rows, slots []int32) {
 // Each calls yield with every row at hand, in order, its entity's hash and its key, which is valid during the call only.
 func (s *Splitter) Each(yield func(row int, hash uint64, key []byte)) {
 	for i, row := range s.keyed.row {
-		yield(int(row), s.keyed.hash[i], s.keyed.key(i))
+		number := s.keyed.of[i]
+		yield(int(row), s.keyed.hash[number], s.keyed.key(int(number)))
 	}
 }
 

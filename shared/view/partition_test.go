@@ -25,8 +25,31 @@ func bare(t *rapid.T, p *view.Plan, b *column.Batch) *column.Batch {
 	return &c
 }
 
+// withDictionaries gives the columns of bytes dictionaries, as an archive's have. Nulls have the code of the empty value.
+func withDictionaries(b *column.Batch) {
+	for i := range b.Cols {
+		c := &b.Cols[i]
+		if !c.Type.IsBytes() || c.N == 0 {
+			continue
+		}
+		d := column.NewColumn(c.Type, c.Scale)
+		d.Offsets, d.Valid, d.N = append(d.Offsets, 0), c.Valid, c.N
+		codes := map[string]int32{"": 0}
+		for row := range c.N {
+			v := string(c.BytesAt(row))
+			if _, seen := codes[v]; !seen {
+				codes[v] = int32(len(codes))
+				d.Bytes = append(d.Bytes, v...)
+				d.Offsets = append(d.Offsets, int32(len(d.Bytes)))
+			}
+			d.Index = append(d.Index, codes[v])
+		}
+		*c = d
+	}
+}
+
 // TestSplitterIsAFold shows that folds of shards together hold what one fold of all rows holds, whatever the ranges, and
-// with the columns that the plan uses alone.
+// with the columns that the plan uses alone, dictionaries or not.
 func TestSplitterIsAFold(t *testing.T) {
 	p := compile(t, viewtest.Spec())
 	rapid.Check(t, func(t *rapid.T) {
@@ -41,6 +64,9 @@ func TestSplitterIsAFold(t *testing.T) {
 		}
 		for _, b := range batches {
 			b, from := bare(t, p, b), 0
+			if rapid.Bool().Draw(t, "dictionaries") {
+				withDictionaries(b)
+			}
 			for _, to := range viewtest.Split(r, b.N, 60) {
 				splitInto(t, s, folds, b, from, to)
 				from = to

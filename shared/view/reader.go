@@ -76,27 +76,31 @@ func (r *reader) openKeys(b *column.Batch) {
 	}
 }
 
-// appendKey appends the key of row i: that of the first kind whose fields are all present. ok is false, and dst as it
-// was, if there is none.
-func (r *reader) appendKey(dst []byte, i int) (out []byte, ok bool) {
+// kindOf returns the first kind whose fields are all present in row i, -1 if there is none.
+func (r *reader) kindOf(i int) int {
 kinds:
-	for k, columns := range r.keys {
+	for kind, columns := range r.keys {
 		for _, c := range columns {
 			if !c.Present(i) {
 				continue kinds
 			}
 		}
-		kind := &r.plan.keys[k]
-		dst = append(dst, kind.prefix...)
-		for j, c := range columns {
-			if j > 0 {
-				dst = append(dst, ',')
-			}
-			dst = kind.fields[j].appendRow(dst, c, i)
-		}
-		return dst, true
+		return kind
 	}
-	return dst, false
+	return -1
+}
+
+// appendKey appends the key of a kind that row i has.
+func (r *reader) appendKey(dst []byte, kind, i int) []byte {
+	k := &r.plan.keys[kind]
+	dst = append(dst, k.prefix...)
+	for j, c := range r.keys[kind] {
+		if j > 0 {
+			dst = append(dst, ',')
+		}
+		dst = k.fields[j].appendRow(dst, c, i)
+	}
+	return dst
 }
 
 // load fills the wide batch with rows 0 to n-1 of a batch: the fields as they are, then what is computed of them.

@@ -6,38 +6,82 @@ import (
 	"github.com/tidemark-io/tidemark/shared/column"
 )
 
-// keyed are the rows of a batch that belong to an entity, and its key.
+// keyed are the rows of a batch that belong to an entity, and whose they are.
 type keyed struct {
-	row  []int32
+	row []int32
+	of  []int32 // by row: number of its key
+
+	// By key. Rows of one key have one number where the key is a dictionary's value, so that it is built, hashed and looked
+	// up once; otherwise a key may stand here several times.
 	hash []uint64
-	keys []byte // the rows' keys, one after the other
+	keys []byte // one after the other
 	end  []int  // where each ends
+	slot []int32
+
+	seen [][]int32 // by kind: number + 1 of the key that a value of the dictionary made, 0 for none yet
 }
 
-func (k *keyed) key(i int) []byte {
+func (k *keyed) key(number int) []byte {
 	begin := 0
-	if i > 0 {
-		begin = k.end[i-1]
+	if number > 0 {
+		begin = k.end[number-1]
 	}
-	return k.keys[begin:k.end[i]:k.end[i]]
+	return k.keys[begin:k.end[number]:k.end[number]]
+}
+
+// open prepares for a batch. A kind of one field that has a dictionary remembers the keys that its values made.
+func (k *keyed) open(kinds [][]*column.Column) {
+	k.row, k.of, k.hash, k.keys, k.end = k.row[:0], k.of[:0], k.hash[:0], k.keys[:0], k.end[:0]
+	for len(k.seen) < len(kinds) {
+		k.seen = append(k.seen, nil)
+	}
+	for i, columns := range kinds {
+		k.seen[i] = k.seen[i][:0]
+		if len(columns) == 1 && columns[0].Index != nil {
+			n := len(columns[0].Offsets) - 1
+			k.seen[i] = slices.Grow(k.seen[i], n)[:n]
+			clear(k.seen[i])
+		}
+	}
+}
+
+// add ends a key that was built in keys, and returns its number.
+func (k *keyed) add() int32 {
+	n := len(k.end)
+	k.end = append(k.end, len(k.keys))
+	k.hash = append(k.hash, Hash(k.key(n)))
+	return int32(n)
 }
 
 // keyRows makes k the accepted rows [from,to) of a batch that belong to an entity.
 func (r *reader) keyRows(k *keyed, b *column.Batch, from, to int) {
-	k.row, k.hash, k.keys, k.end = k.row[:0], k.hash[:0], k.keys[:0], k.end[:0]
 	r.openKeys(b)
+	k.open(r.keys)
 	for i := from; i < to; i++ {
 		if b.Reject[i] != 0 {
 			continue
 		}
-		begin := len(k.keys)
-		keys, ok := r.appendKey(k.keys, i)
-		if !ok {
+		kind := r.kindOf(i)
+		if kind < 0 {
 			continue
 		}
-		k.keys = keys
-		k.row, k.hash, k.end = append(k.row, int32(i)), append(k.hash, Hash(keys[begin:])), append(k.end, len(keys))
+		k.row, k.of = append(k.row, int32(i)), append(k.of, r.numberOf(k, kind, i))
 	}
+	k.slot = slices.Grow(k.slot[:0], len(k.end))[:len(k.end)]
+}
+
+// numberOf returns the number of the key of this kind that row i has.
+func (r *reader) numberOf(k *keyed, kind, i int) int32 {
+	if len(k.seen[kind]) == 0 {
+		k.keys = r.appendKey(k.keys, kind, i)
+		return k.add()
+	}
+	seen := &k.seen[kind][r.keys[kind][0].Index[i]]
+	if *seen == 0 {
+		k.keys = r.appendKey(k.keys, kind, i)
+		*seen = k.add() + 1
+	}
+	return *seen - 1
 }
 
 // chosen are rows and whose they are.
@@ -46,17 +90,20 @@ type chosen struct {
 	slot []int32
 }
 
-// choose makes f.chosen the rows with these indices in k, adding the entities that are new.
-func (f *Fold) choose(k *keyed, indices []int32) {
-	c := &f.chosen
-	c.row, c.slot = c.row[:0], c.slot[:0]
-	for len(indices) > 0 {
-		n := min(len(indices), touchRows)
-		f.touchKeys(k, indices[:n])
-		for _, i := range indices[:n] {
-			c.row, c.slot = append(c.row, k.row[i]), append(c.slot, f.findOrAdd(k.hash[i], k.key(int(i))))
+// choose makes f.chosen the rows with these indices in k, whose keys have these numbers, adding the entities that are new.
+func (f *Fold) choose(k *keyed, indices, numbers []int32) {
+	for len(numbers) > 0 {
+		n := min(len(numbers), touchRows)
+		f.touchKeys(k, numbers[:n])
+		for _, number := range numbers[:n] {
+			k.slot[number] = f.findOrAdd(k.hash[number], k.key(int(number)))
 		}
-		indices = indices[n:]
+		numbers = numbers[n:]
+	}
+	c := &f.chosen
+	c.row, c.slot = slices.Grow(c.row[:0], len(indices)), slices.Grow(c.slot[:0], len(indices))
+	for _, i := range indices {
+		c.row, c.slot = append(c.row, k.row[i]), append(c.slot, k.slot[k.of[i]])
 	}
 }
 
@@ -64,13 +111,13 @@ func (f *Fold) choose(k *keyed, indices []int32) {
 // processor's nearer caches still.
 const touchRows = 256
 
-// touchKeys reads what looking up some rows will need, step by step: table, entity, key. The lookups then wait for
+// touchKeys reads what looking up some keys will need, step by step: table, entity, key. The lookups then wait for
 // memory side by side and not each for itself, which halves their time when there are many entities.
-func (f *Fold) touchKeys(k *keyed, indices []int32) {
+func (f *Fold) touchKeys(k *keyed, numbers []int32) {
 	var slots [touchRows]int32
 	var at [touchRows]uint64
 	n, sum := 0, uint64(0)
-	for _, i := range indices {
+	for _, i := range numbers {
 		if slot := slotOf(f.table.entries[k.hash[i]&f.table.mask]); slot >= 0 {
 			slots[n] = slot
 			n++
