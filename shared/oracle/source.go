@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tidemark-io/tidemark/shared/expr"
+	"github.com/tidemark-io/tidemark/shared/invariant"
 	"github.com/tidemark-io/tidemark/shared/operator"
 	"github.com/tidemark-io/tidemark/shared/operator/naive"
 	"github.com/tidemark-io/tidemark/shared/schema"
@@ -20,6 +21,8 @@ type source struct {
 	columns []computed
 	states  []stateRows // by state; zero for a state that does not read the source
 	row     expr.Values // of the event at hand
+	reads   *schema.Source
+	fields  []int // of reads: what the plan uses
 }
 
 type computed struct {
@@ -98,14 +101,26 @@ func (s *source) values(e Event) expr.Values {
 		s.row = expr.Values{}
 	}
 	clear(s.row)
-	fields := e.Batch.Source.Fields
-	for i := range fields {
-		s.row[fields[i].Name] = value(&fields[i], e, i)
+	for _, i := range s.used(e.Batch.Source) {
+		f := &e.Batch.Source.Fields[i]
+		s.row[f.Name] = value(f, e, i)
 	}
 	for _, c := range s.columns {
 		s.row[c.name] = c.row.Eval(s.row)
 	}
 	return s.row
+}
+
+// used returns the fields of a declaration of the source that the plan reads.
+func (s *source) used(src *schema.Source) []int {
+	if s.reads != src {
+		fields, err := s.plan.Uses(src)
+		if err != nil {
+			invariant.Fail("judging a source that the view does not read so: %v", err)
+		}
+		s.reads, s.fields = src, fields
+	}
+	return s.fields
 }
 
 // value returns a field of a row as expressions see it.

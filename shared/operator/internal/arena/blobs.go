@@ -3,7 +3,6 @@ package arena
 import (
 	"encoding/binary"
 	"math/bits"
-	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/invariant"
 )
@@ -103,6 +102,6 @@ func (a *Blobs) take(class int) uint64 {
 		return free[len(free)-1]
 	}
 	at, n := len(a.b), blobUnit<<class
-	a.b = slices.Grow(a.b, n)[:at+n]
+	a.b = grow(a.b, n)[:at+n]
 	return uint64(at / blobUnit)
 }

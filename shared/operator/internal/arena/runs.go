@@ -3,7 +3,6 @@ package arena
 import (
 	"math"
 	"math/bits"
-	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/invariant"
 )
@@ -37,7 +36,7 @@ func (a *Runs) Grow(n int) {
 	if n <= have {
 		return
 	}
-	a.runs = slices.Grow(a.runs, n-have)[:n]
+	a.runs = grow(a.runs, n-have)[:n]
 	for i := have; i < n; i++ {
 		a.runs[i] = run{class: -1}
 	}
@@ -133,6 +132,6 @@ func (a *Runs) take(class int) uint32 {
 		return free[len(free)-1]
 	}
 	n := a.stride << class
-	a.words = slices.Grow(a.words, n)[:len(a.words)+n]
+	a.words = grow(a.words, n)[:len(a.words)+n]
 	return uint32(off)
 }
