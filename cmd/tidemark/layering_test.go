@@ -38,7 +38,7 @@ var owners = map[string][]string{
 	"github.com/robfig/cron/v3":           {"batch/schedule"},
 	"github.com/spf13/cobra":              {"cmd/tidemark"},
 	"github.com/spf13/pflag":              {"cmd/tidemark"},
-	"github.com/cespare/xxhash/v2":        {"shared/view", "shared/archivefile", "batch/runfile"},
+	"github.com/cespare/xxhash/v2":        {"shared/view", "shared/archivefile", "batch/runfile", "shared/operator"},
 	"github.com/prometheus/client_golang": {"cmd/tidemark"},
 	"github.com/klauspost/compress":       {"shared/kafkalog"},
 	"pgregory.net/rapid":                  {"serving/storetest"},

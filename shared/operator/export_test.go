@@ -15,3 +15,9 @@ func DecayHops(q Query) int64 { return decayHops(&q) }
 
 // One is the factor 1.
 const One = wide.One
+
+// DistinctOf returns distinct with another bound, under a name that no naive twin has.
+func DistinctOf(exact int) *Kind {
+	k := distinctOf("distinct_small", exact)
+	return &k
+}

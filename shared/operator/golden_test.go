@@ -23,6 +23,7 @@ var goldenStates = map[string]operator.Config{
 	"last":     {Inputs: inputs{value(schema.Int32), value(schema.String)}},
 	"last_n":   {Inputs: inputs{value(schema.Int32), key(schema.String)}, N: 3},
 	"top_k":    {Inputs: inputs{key(schema.String), key(schema.Enum), input(operator.RoleWeight, schema.Int32)}},
+	"distinct": {Inputs: inputs{key(schema.String)}},
 	"variance": {Inputs: inputs{value(schema.Decimal)}},
 	"set":      {Inputs: inputs{key(schema.String), remove}, N: 3},
 	"map":      {Inputs: inputs{value(schema.Int32), key(schema.String), remove}, N: 3},

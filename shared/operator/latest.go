@@ -66,8 +66,7 @@ type latestStates struct {
 	order []dated  // scratch of settled
 	out   []uint64 // scratch of compact
 	ids   []uint64 // scratch of Merge: the elements merged
-	seen  []uint32 // by number of the element: the turn that saw it last
-	turn  uint32
+	marks marks    // of elements
 }
 
 // place returns the entry of the element that row i of r is about, at the place of that row, if no later event of the
@@ -160,13 +159,13 @@ func (s *latestStates) settled(all []uint64, newest int64) []dated {
 			return s.compare(all[a.at:a.at+s.stride], all[b.at:b.at+s.stride])
 		})
 	}
-	s.begin()
+	s.marks.begin(s.keys.Len())
 	n := 0
 	for _, d := range s.order {
 		if n == s.n || s.tiers.Of(int64(d.time), newest) < 0 {
 			break
 		}
-		if s.first(all[d.at]) {
+		if s.marks.first(all[d.at]) {
 			s.order[n] = d
 			n++
 		}
@@ -185,25 +184,6 @@ func (s *latestStates) compare(a, b []uint64) int {
 	}
 	s.buf = append(s.buf[:0], s.blobs.Bytes(a[latestPayload])...)
 	return slices.Compare(s.buf, s.blobs.Bytes(b[latestPayload]))
-}
-
-// begin begins a turn of first.
-func (s *latestStates) begin() {
-	if n := s.keys.Len(); n > len(s.seen) {
-		s.seen = append(s.seen, make([]uint32, n-len(s.seen))...)
-	}
-	s.turn++
-	if s.turn == 0 {
-		clear(s.seen)
-		s.turn = 1
-	}
-}
-
-// first tells whether the element is asked for the first time in this turn.
-func (s *latestStates) first(key uint64) bool {
-	first := s.seen[key] != s.turn
-	s.seen[key] = s.turn
-	return first
 }
 
 // AppendState implements States: the number of elements as uvarint, then each, the newest first: time (of the second and
@@ -306,9 +286,9 @@ func (s *latestStates) mergeRoom(slot int32, newest int64) {
 
 // distinct tells whether no element was merged twice.
 func (s *latestStates) distinct() bool {
-	s.begin()
+	s.marks.begin(s.keys.Len())
 	for _, key := range s.ids {
-		if !s.first(key) {
+		if !s.marks.first(key) {
 			return false
 		}
 	}

@@ -111,6 +111,11 @@ var configs = map[string][]operator.Config{
 		{Inputs: inputs{value(schema.Int64), value(schema.JSON), key(schema.Int32), remove}, N: 4},
 		{Inputs: inputs{value(schema.String), key(schema.Enum), key(schema.Bool), remove}, N: 2},
 	},
+	"distinct": {
+		{Inputs: inputs{key(schema.String)}},
+		{Inputs: inputs{key(schema.Int64)}},
+		{Inputs: inputs{key(schema.Enum), key(schema.String), key(schema.Bool)}},
+	},
 }
 
 func TestLaws(t *testing.T) {

@@ -19,7 +19,7 @@ func TestStatesRefused(t *testing.T) {
 	const newest = 1000
 	two := []window.Window{{Length: 40, Hop: 4}, {Length: 240, Hop: 24}}
 	all := []window.Window{window.All}
-	number, last := inputs{value(schema.Int32)}, inputs{value(schema.Bool)}
+	number, last, flag := inputs{value(schema.Int32)}, inputs{value(schema.Bool)}, inputs{key(schema.Bool)}
 	flagged := inputs{key(schema.Bool), remove}
 	mapped := inputs{value(schema.Int32), key(schema.Bool), remove}
 	uvarint := func(v uint64) string { return hex.EncodeToString(wire.AppendUvarint(nil, v)) }
@@ -48,6 +48,29 @@ func TestStatesRefused(t *testing.T) {
 		{"a sum of 0", "sum", operator.Config{Inputs: number, Windows: all}, "01 00", false},
 		{"an average of 0", "avg", operator.Config{Inputs: number, Windows: all}, "01 01 00", true},
 		{"an average of nothing", "avg", operator.Config{Inputs: number, Windows: all}, "01 00 00", false},
+		{"elements in two buckets", "distinct", operator.Config{Inputs: flag, Windows: two}, "02 00 01 02 f901 01 80 00 01 8101", true},
+		{"an element without a bucket", "distinct", operator.Config{Inputs: flag, Windows: two}, "02 01 80 01 01 fa01 01 8101", true},
+		{"elements without buckets alone", "distinct", operator.Config{Inputs: flag, Windows: two}, "02 02 80 8101", true},
+		{"an element without a bucket in all time", "distinct", operator.Config{Inputs: flag, Windows: all}, "01 01 80", false},
+		{"an element in two buckets", "distinct", operator.Config{Inputs: flag, Windows: two}, "02 00 01 02 f901 01 80 00 01 80", false},
+		{"elements out of order", "distinct", operator.Config{Inputs: flag, Windows: all}, "02 00 01 02 8101 80", false},
+		{"an element of null", "distinct", operator.Config{Inputs: flag, Windows: all}, "01 00 01 01 00", false},
+		{"an element more than said", "distinct", operator.Config{Inputs: flag, Windows: all}, "01 00 01 02 80 8101", false},
+		{"an element less than said", "distinct", operator.Config{Inputs: flag, Windows: all}, "02 00 01 01 80", false},
+		{"no elements", "distinct", operator.Config{Inputs: flag, Windows: all}, "00 00", false},
+		{"registers", "distinct", operator.Config{Inputs: flag, Windows: all}, "8108 02 01 02 01 35", true},
+		{"registers without pairs", "distinct", operator.Config{Inputs: flag, Windows: two}, "8108 00", true},
+		{"more elements than are kept", "distinct", operator.Config{Inputs: flag, Windows: all}, "8208 00", false},
+		{"the last register", "distinct", operator.Config{Inputs: flag, Windows: all}, "8108 01 01 01" + uvarint(4095<<6|1), true},
+		{"a register past the last", "distinct", operator.Config{Inputs: flag, Windows: all}, "8108 01 01 01" + uvarint(4096<<6|1), false},
+		{"a register past the last by steps", "distinct", operator.Config{Inputs: flag, Windows: all}, "8108 02 01 02 01" + uvarint(4095<<6|1), false},
+		{"a rank of 0", "distinct", operator.Config{Inputs: flag, Windows: all}, "8108 01 01 01 00", false},
+		{"a rank past the highest", "distinct", operator.Config{Inputs: flag, Windows: all}, "8108 01 01 01 36", false},
+		{"a pair more than said", "distinct", operator.Config{Inputs: flag, Windows: all}, "8108 01 01 02 01 01", false},
+		{"a lower rank later", "distinct", operator.Config{Inputs: flag, Windows: two}, "8108 02 01 02 f901 01 05 00 01 04", true},
+		{"an equal rank later", "distinct", operator.Config{Inputs: flag, Windows: two}, "8108 02 01 02 f901 01 05 00 01 05", false},
+		{"a higher rank in a coarser bucket", "distinct", operator.Config{Inputs: flag, Windows: two}, "8108 02 03 01 fa01 01 05 01 26 01 06", true},
+		{"an equal rank in a coarser bucket", "distinct", operator.Config{Inputs: flag, Windows: two}, "8108 02 03 01 fa01 01 05 01 26 01 05", false},
 		{"a variance", "variance", operator.Config{Inputs: number, Windows: all}, "01 02 06 05", true},
 		{"squares too small for their sum", "variance", operator.Config{Inputs: number, Windows: all}, "01 02 06 04", false},
 		{"a variance of nothing", "variance", operator.Config{Inputs: number, Windows: all}, "01 00 00 00", false},

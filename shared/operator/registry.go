@@ -33,6 +33,7 @@ var registry = struct {
 	sessionsKind.Name:   &sessionsKind,
 	setKind.Name:        &setKind,
 	mapKind.Name:        &mapKind,
+	distinctKind.Name:   &distinctKind,
 }}
 
 // Lookup returns the kind of that name. Safe for concurrent use, like all of the registry.

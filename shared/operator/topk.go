@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/column"
-	"github.com/tidemark-io/tidemark/shared/operator/internal/arena"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/cells"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wide"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
@@ -38,7 +37,7 @@ var topKKind = Kind{
 		}
 		k := newKept(keys)
 		k.names = append(k.names, scoreName)
-		return &topKOperator{tiers: tiers, keys: k, recent: remembered(keys)}, nil
+		return &topKOperator{tiers: tiers, keys: k}, nil
 	},
 }
 
@@ -46,21 +45,18 @@ type topKOperator struct {
 	tiers  window.Tiers
 	keys   kept // names has scoreName at its end
 	decays decays
-	recent bool // whether recent serves the keys
 }
 
 // NewStates implements Operator.
 func (o *topKOperator) NewStates() States {
-	return &topKStates{Cells: cells.New(o.tiers, summed{}, 2, true), op: o, keys: arena.NewKeys()}
+	return &topKStates{Cells: cells.New(o.tiers, summed{}, 2, true), op: o, keys: newNumbered(o.keys.inputs)}
 }
 
 type topKStates struct {
 	*cells.Cells
-	op     *topKOperator
-	keys   arena.Keys
-	recent recent
+	op   *topKOperator
+	keys numbered
 
-	buf    []byte
 	groups []group  // scratch of AppendState
 	scores []scored // scratch of Result
 	where  []int32  // scratch of Result, by key number: place in scores + 1; all 0 between calls
@@ -100,23 +96,9 @@ func (s *topKStates) Fold(r *Rows) {
 		if !ok {
 			continue
 		}
-		w, _ := s.KeyCell(slot, code, s.keyOf(keys, int(row)), newest)
+		w, _ := s.KeyCell(slot, code, s.keys.of(keys, int(row)), newest)
 		addTo(w, weight)
 	}
-}
-
-// keyOf returns the number of the key that row of the columns has.
-func (s *topKStates) keyOf(keys []*column.Column, row int) uint64 {
-	if !s.op.recent {
-		s.buf = s.op.keys.tuple.Append(s.buf[:0], keys, row)
-		return s.keys.ID(s.buf)
-	}
-	e := s.recent.find(keys, row)
-	if e.number == 0 {
-		s.buf = s.op.keys.tuple.Append(s.buf[:0], keys, row)
-		e.number = s.keys.ID(s.buf) + 1
-	}
-	return e.number - 1
 }
 
 // AppendState implements States: the number of keys as uvarint, then each in order of its bytes: the tuple, the group of
@@ -261,7 +243,6 @@ func (s *topKStates) sink(heap []scored, i int) {
 func (s *topKStates) Reset() {
 	s.Cells.Reset()
 	s.keys.Reset()
-	s.recent.reset()
 }
 
 // Bytes implements Sizer.

@@ -46,27 +46,30 @@ func Read(cols []*column.Column, row int) []Datum {
 	return in
 }
 
-// twin is a kind's two definitions. Both get the events that count, in order of (time, source, partition, offset).
+// twin is a kind's two definitions. Both get the events that count, in order of (time, source, partition, offset); the
+// result those that the window holds, unless it says that it needs all.
 type twin struct {
 	state  func(cfg *operator.Config, events []Event, newest int64) []byte
 	result func(cfg *operator.Config, events []Event, q *operator.Query) operator.Value
+	all    bool // result gets the events that the window does not hold, too
 }
 
 var twins = map[string]twin{
-	"count":       {countState, countResult},
-	"sum":         {sumState, sumResult},
-	"avg":         {avgState, avgResult},
-	"min":         {minState, minResult},
-	"max":         {maxState, maxResult},
-	"first":       {firstState, firstResult},
-	"last":        {lastState, lastResult},
-	"last_n":      {lastNState, lastNResult},
-	"top_k":       {topKState, topKResult},
-	"variance":    {varianceState, varianceResult},
-	"active_days": {activeDaysState, activeDaysResult},
-	"sessions":    {sessionsState, sessionsResult},
-	"set":         {setState, setResult},
-	"map":         {mapState, mapResult},
+	"count":       {state: countState, result: countResult},
+	"sum":         {state: sumState, result: sumResult},
+	"avg":         {state: avgState, result: avgResult},
+	"min":         {state: minState, result: minResult},
+	"max":         {state: maxState, result: maxResult},
+	"first":       {state: firstState, result: firstResult},
+	"last":        {state: lastState, result: lastResult},
+	"last_n":      {state: lastNState, result: lastNResult},
+	"top_k":       {state: topKState, result: topKResult},
+	"variance":    {state: varianceState, result: varianceResult},
+	"active_days": {state: activeDaysState, result: activeDaysResult},
+	"sessions":    {state: sessionsState, result: sessionsResult},
+	"set":         {state: setState, result: setResult},
+	"map":         {state: mapState, result: mapResult},
+	"distinct":    {state: distinctState, result: distinctResult, all: true},
 }
 
 // State returns the canonical state of the events, in whatever order they come, at newest, which is not before any of
@@ -85,7 +88,11 @@ func Result(kind string, cfg operator.Config, events []Event, q operator.Query) 
 	if !ok {
 		return operator.Value{}, fmt.Errorf("%w: %s", ErrNoTwin, kind)
 	}
-	return t.result(&cfg, within(counting(&cfg, events), q.Window, q.AsOf), &q), nil
+	events = counting(&cfg, events)
+	if !t.all {
+		events = within(events, q.Window, q.AsOf)
+	}
+	return t.result(&cfg, events, &q), nil
 }
 
 // counting returns the events that an operator does not skip, in order: of values one at least must not be null, unless
