@@ -84,6 +84,7 @@ that keep them: for each partition of a source one archiver and one fold, for ea
 type plannedState struct {
 	Operator string   `json:"operator"`
 	Version  int      `json:"version"`
+	Approx   bool     `json:"approx,omitempty"`
 	Inputs   []string `json:"inputs"`
 	Where    string   `json:"where,omitempty"`
 	Hops     []string `json:"windows"`
@@ -94,7 +95,7 @@ func statesOf(p *view.Plan) []plannedState {
 	out := make([]plannedState, 0, len(p.States()))
 	for i := range p.States() {
 		s := &p.States()[i]
-		ps := plannedState{Operator: s.Kind.Name, Version: s.Kind.Version, Inputs: append([]string{}, s.Inputs...), Where: s.Where}
+		ps := plannedState{Operator: s.Kind.Name, Version: s.Kind.Version, Approx: s.Kind.Approx, Inputs: append([]string{}, s.Inputs...), Where: s.Where}
 		for _, w := range s.Config.Windows {
 			if w.Length == 0 {
 				ps.Hops = append(ps.Hops, "all")
@@ -165,7 +166,11 @@ func printPlan(w io.Writer, p *view.Plan) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "  STATE\tINPUTS\tWHERE\tWINDOWS\tFEATURES")
 	for _, s := range statesOf(p) {
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", s.Operator, strings.Join(s.Inputs, ", "), s.Where, strings.Join(s.Hops, ", "), strings.Join(s.Features, " "))
+		name := s.Operator
+		if s.Approx {
+			name += " (approx)"
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", name, strings.Join(s.Inputs, ", "), s.Where, strings.Join(s.Hops, ", "), strings.Join(s.Features, " "))
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -179,7 +179,7 @@ func TestProfile(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := object(t, features[spec.Name])
-		if fmt.Sprint(got["value"]) != fmt.Sprint(want) || got["status"] != string(status) {
+		if fmt.Sprint(got["value"]) != fmt.Sprint(want) || got["status"] != string(status) || (got["approx"] == true) != w.plan.Features()[i].Approx {
 			t.Errorf("%s: %v, want %v %s", spec.Name, got, want, status)
 		}
 	}

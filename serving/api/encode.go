@@ -96,11 +96,15 @@ func appendFeatures(b []byte, a *lookup.Answer, p *lookup.Profile) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendString(b, a.Generation.Plan.Features()[f].Spec.Name)
+		feature := &a.Generation.Plan.Features()[f]
+		b = appendString(b, feature.Spec.Name)
 		b = append(b, `:{"value":`...)
 		b = p.Values[i].Value.AppendJSON(b)
 		b = append(b, `,"status":`...)
 		b = appendString(b, string(p.Values[i].Status))
+		if feature.Approx {
+			b = append(b, `,"approx":true`...)
+		}
 		b = append(b, '}')
 	}
 	return append(b, '}')
