@@ -311,3 +311,15 @@ func (j *Generation) LastCut() position.Cut { return j.Cut(int64(len(j.Runs))) }
 
 // Entries returns how many entries the journal has. It only grows.
 func (j *Generation) Entries() int64 { return j.log.last }
+
+// Moved tells whether somebody has written more to the journal than was read.
+func (j *Generation) Moved() bool { return j.log.moved() }
+
+// InheritGeneration returns what is left of a generation whose journal was lost: its genesis, and no runs. It is read
+// only; nothing can be written to it.
+func InheritGeneration(job, viewName string, g *manifest.Generation) *Generation {
+	return &Generation{log: &log{kind: "generation"}, Genesis: Genesis{
+		Identity: g.Identity, Job: job, View: viewName, Number: g.Number, Revision: g.Revision, Spec: g.Spec,
+		Origin: g.Origin, Blocks: g.Blocks, Lanes: g.Lanes,
+	}}
+}

@@ -22,9 +22,12 @@ func (l Layout) GenerationJournal(identity string) string {
 	return filepath.Join(l.root(), identity, "journal")
 }
 
+// Runs returns the folder of all run files of a generation.
+func (l Layout) Runs(identity string) string { return filepath.Join(l.root(), identity, "runs") }
+
 // RunFolder returns the folder of the files of one run.
 func (l Layout) RunFolder(identity string, run int64) string {
-	return filepath.Join(l.root(), identity, "runs", fmt.Sprintf("%08d", run))
+	return filepath.Join(l.Runs(identity), fmt.Sprintf("%08d", run))
 }
 
 // RunFile returns the path of the file of one lane of one run.

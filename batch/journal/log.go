@@ -31,7 +31,8 @@ var (
 )
 
 // cure is what helps against a damaged journal. It is said with every such error.
-const cure = "restore the state folder from a backup, or remove this view's folder and the store's rows and let batch rebuild"
+const cure = "restore the state folder, or move this view's folder away: what the store has of the view goes on being served, " +
+	"and batch builds a new generation beside it"
 
 type header struct {
 	Codec   int    `json:"codec"`
@@ -81,6 +82,15 @@ func openLog(dir, kind string) (*log, []entry, error) {
 
 func (l *log) path(number int64) string {
 	return filepath.Join(l.dir, fmt.Sprintf("%08d.json", number))
+}
+
+// moved tells whether the entry after the last one known is there. It looks for one name only: it is asked each second.
+func (l *log) moved() bool {
+	if l.dir == "" {
+		return false
+	}
+	_, err := os.Lstat(l.path(l.last + 1))
+	return err == nil
 }
 
 // read reads the entry that must come next. ReadDir sorts by name, and all numbers have eight digits.

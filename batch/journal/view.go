@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/manifest"
 	"github.com/tidemark-io/tidemark/shared/view"
@@ -17,6 +18,17 @@ type Member struct {
 
 	// Spec replaces that of the generation's genesis, nil if it does not: the same states, answered otherwise.
 	Spec *view.Spec `json:"-"`
+	// Inherited is what the store's manifest said of a generation whose own journal was lost, nil of any other. It goes
+	// on being fed and served; no run is made of it and no lane of it begun, for nobody has its run files.
+	Inherited *manifest.Generation `json:"-"`
+
+	before string // identity of the generation that was served when this one took its place; empty if none was
+}
+
+// Inherited is what a view's journal begins with whose predecessor was lost: the manifest that the store has.
+type Inherited struct {
+	Seq         int64                 `json:"seq"` // of that manifest: ours go on from it
+	Generations []manifest.Generation `json:"generations"`
 }
 
 // Spelled is a change of what does not decide states: names, defaults, limits, a source's topic.
@@ -36,12 +48,14 @@ const (
 	entryCreated = "generation created"
 	entryTurned  = "generation turned"
 	entrySpelled = "generation spelled"
+	entryInherit = "view inherited"
 )
 
 // View is the journal of a view. Not safe for concurrent use.
 type View struct {
 	Members []Member // in order of their numbers
 
+	seq int64 // of the manifest that was inherited, 0 if none was
 	log *log
 }
 
@@ -81,8 +95,50 @@ func (v *View) replay(e *entry) error {
 			return err
 		}
 		return placed(e, v.spelled(sp))
+	case entryInherit:
+		var in Inherited
+		if err := e.parse(&in); err != nil {
+			return err
+		}
+		return placed(e, v.inherited(in))
 	}
 	return e.unknown()
+}
+
+func (v *View) inherited(in Inherited) error {
+	if len(v.Members) > 0 || in.Seq < 1 || len(in.Generations) == 0 {
+		return fmt.Errorf("%w: %d generations of manifest %d inherited by a view that has %d", ErrOrder, len(in.Generations), in.Seq, len(v.Members))
+	}
+	var all []Member
+	for i := range in.Generations {
+		g := &in.Generations[i]
+		if g.Number != int64(i)+1 || !manifest.ValidIdentity(g.Identity) || !g.State.Known() || g.State == manifest.Building {
+			return fmt.Errorf("%w: generation %d (%s, %s) inherited as number %d", ErrOrder, g.Number, g.Identity, g.State, i+1)
+		}
+		all = append(all, Member{Identity: g.Identity, Number: g.Number, Revision: g.Revision, State: g.State, Inherited: g})
+	}
+	v.Members, v.seq = all, in.Seq
+	return nil
+}
+
+// Inherit begins the journal of a view whose journals were lost, with the manifest that the store has of it. What was
+// served or kept goes on being so; a generation that was being built cannot be completed and is dropped. Errors: ErrOrder
+// if the journal has entries, ErrTaken if another process began it meanwhile.
+func (v *View) Inherit(m *manifest.Manifest) error {
+	in := Inherited{Seq: m.Seq, Generations: slices.Clone(m.Generations)}
+	for i := range in.Generations {
+		if g := &in.Generations[i]; g.State == manifest.Building {
+			g.State = manifest.Dropped
+		}
+	}
+	trial := &View{Members: slices.Clone(v.Members)}
+	if err := trial.inherited(in); err != nil {
+		return err
+	}
+	if err := v.log.append(entryInherit, in); err != nil {
+		return err
+	}
+	return v.inherited(in)
 }
 
 func (v *View) created(m Member) error {
@@ -105,16 +161,56 @@ func (v *View) turned(t Turn) error {
 		return fmt.Errorf("%w: generation %d turns from %q to %q", ErrOrder, m.Number, m.State, t.State)
 	}
 	if t.State == manifest.Served {
-		// One entry moves the alias, so that there is never a moment with two served generations, or none.
-		for i := range v.Members {
-			if v.Members[i].State == manifest.Served {
-				v.Members[i].State = manifest.Kept
-			}
-		}
+		v.moveAlias(m)
 	}
 	m.State = t.State
 	return nil
 }
+
+// moveAlias makes way for a generation that is served from now on. One entry moves the alias, so that there is never a
+// moment with two served generations, or none. A generation that takes the place of another remembers it, unless that one
+// had taken its own place: then the alias goes back.
+func (v *View) moveAlias(to *Member) {
+	from := v.Served()
+	if from == nil || from == to {
+		return
+	}
+	from.State = manifest.Kept
+	if from.before != to.Identity {
+		to.before = from.Identity
+	}
+}
+
+// Served returns the generation that answers, nil if there is none yet.
+func (v *View) Served() *Member {
+	for i := range v.Members {
+		if v.Members[i].State == manifest.Served {
+			return &v.Members[i]
+		}
+	}
+	return nil
+}
+
+// Before returns the generation in whose place the served one came, nil if there is none: where rollback goes. It may
+// have been dropped since.
+func (v *View) Before() *Member {
+	served := v.Served()
+	if served == nil || served.before == "" {
+		return nil
+	}
+	return v.find(served.before)
+}
+
+// Number returns generation n, nil if there is none.
+func (v *View) Number(n int64) *Member {
+	if n < 1 || n > int64(len(v.Members)) {
+		return nil
+	}
+	return &v.Members[n-1]
+}
+
+// Moved tells whether somebody has written more to the journal than was read.
+func (v *View) Moved() bool { return v.log.moved() }
 
 func (v *View) spelled(s Spelled) error {
 	m := v.find(s.Identity)
@@ -172,7 +268,7 @@ func (v *View) Create(identity, revision string) error {
 
 // Turn writes down what is done with a generation from now on. Turning one to served keeps the one that was.
 func (v *View) Turn(identity string, state manifest.State) error {
-	trial := &View{Members: append([]Member(nil), v.Members...)}
+	trial := &View{Members: slices.Clone(v.Members)}
 	t := Turn{Identity: identity, State: state}
 	if err := trial.turned(t); err != nil {
 		return err
@@ -199,17 +295,28 @@ func (v *View) Manifest(generations []*Generation) (*manifest.Manifest, error) {
 	if len(generations) == 0 {
 		return nil, ErrNoGeneration
 	}
-	m := &manifest.Manifest{Seq: v.Entries(), Job: generations[0].Job, View: generations[0].View}
+	m := &manifest.Manifest{Seq: v.seq + v.Entries(), Job: generations[0].Job, View: generations[0].View}
 	for i, g := range generations {
 		if i >= len(v.Members) || v.Members[i].Identity != g.Identity || len(generations) != len(v.Members) {
 			return nil, fmt.Errorf("%w: generation %s is not number %d of its view", ErrOrder, g.Identity, i+1)
 		}
 		m.Seq += g.Entries()
-		k := g.LastChecked()
-		m.Generations = append(m.Generations, manifest.Generation{
-			Identity: g.Identity, Number: g.Number, Revision: g.Revision, State: v.Members[i].State,
-			Spec: *v.Spec(g), Lanes: g.Lanes, Blocks: g.Blocks, Origin: g.Origin, Run: k, Cut: g.Cut(k),
-		})
+		m.Generations = append(m.Generations, v.summary(&v.Members[i], g))
 	}
 	return m, nil
+}
+
+func (v *View) summary(m *Member, g *Generation) manifest.Generation {
+	k := g.LastChecked()
+	out := manifest.Generation{
+		Identity: g.Identity, Number: g.Number, Revision: g.Revision, State: m.State,
+		Spec: *v.Spec(g), Lanes: g.Lanes, Blocks: g.Blocks, Origin: g.Origin, Run: k, Cut: g.Cut(k),
+	}
+	if in := m.Inherited; in != nil {
+		out.Run, out.Cut = in.Run, in.Cut
+	}
+	if p := g.Pending(); p != nil && p.Failed != nil && m.State != manifest.Dropped {
+		out.Failed = &manifest.Failed{Run: p.Number, Entity: p.Failed.Entity, Reason: p.Failed.Reason}
+	}
+	return out
 }

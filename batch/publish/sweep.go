@@ -20,7 +20,7 @@ type SweepStore interface {
 	Scan(ctx context.Context, namespace string, yield func(lane.RowID) error) error
 }
 
-// Sweeper deletes the rows of earlier fillings of lanes. They are out of reach of every reader and writer, and cost
+// Sweeper deletes the rows of earlier fillings of lanes, and all rows of lanes that were dropped. They are out of reach of every reader and writer, and cost
 // memory only. The grace counts from when this sweeper first saw a filling: one that is made anew begins anew. Not safe
 // for concurrent use.
 type Sweeper struct {
@@ -31,8 +31,8 @@ type Sweeper struct {
 
 // Filling is what a sweeper knows of a lane.
 type Filling struct {
-	incarnation lane.Incarnation
-	since       time.Time // when it was first seen
+	incarnation lane.Incarnation // empty: the lane was dropped, and no row of it is to stay
+	since       time.Time        // when it was first seen
 	swept       bool
 }
 
@@ -49,9 +49,13 @@ func (f *Filling) Call(row lane.RowID, fields []lane.Field) lane.Call {
 	for _, field := range fields {
 		change.Del = append(change.Del, field.Name)
 	}
-	return lane.Call{
-		Lane: row.Lane, AnyMark: true, Incarnation: f.incarnation, RowsOf: row.Incarnation, Rows: []lane.RowChange{change},
+	c := lane.Call{Lane: row.Lane, RowsOf: row.Incarnation, Rows: []lane.RowChange{change}}
+	if f.incarnation == "" {
+		c.Name, c.Expect = lane.BatchName, lane.Dropped
+		return c
 	}
+	c.AnyMark, c.Incarnation = true, f.incarnation
+	return c
 }
 
 // NewSweeper returns a sweeper that deletes at most as many rows a second as limits say. Errors are of class ErrLimits.
@@ -90,7 +94,7 @@ func (s *Sweeper) Due(st *Status, now time.Time) map[lane.ID]*Filling {
 	for n, marks := range st.Marks {
 		id := lane.ID{Namespace: st.Namespace, N: n}
 		mark, begun, err := marks.Batch()
-		if err != nil || !begun {
+		if err != nil || (!begun && marks[lane.BatchName] != lane.Dropped) {
 			delete(s.lanes, id)
 			continue
 		}

@@ -35,10 +35,11 @@ func Parse(text string) (Schedule, error) {
 // String returns the text that was parsed.
 func (s Schedule) String() string { return s.text }
 
-// Run calls tick at each time of the schedule until ctx ends, and returns its error then. Ticks never overlap. Those that
+// Run calls tick at each time of the schedule, and whenever now has something (nil: never), until ctx ends, and returns its
+// error then. Ticks never overlap. Those that
 // come while one is under way collapse into one, which follows it at once: what was missed is made up for, and once. An
 // error of tick ends Run and is returned.
-func (s Schedule) Run(ctx context.Context, tick func(ctx context.Context) error) error {
+func (s Schedule) Run(ctx context.Context, now <-chan struct{}, tick func(ctx context.Context) error) error {
 	due := make(chan struct{}, 1)
 	c := cron.New(cron.WithLocation(time.UTC), cron.WithChain(cron.SkipIfStillRunning(cron.DiscardLogger)))
 	c.Schedule(s.cron, cron.FuncJob(func() {
@@ -54,9 +55,10 @@ func (s Schedule) Run(ctx context.Context, tick func(ctx context.Context) error)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-due:
-			if err := tick(ctx); err != nil {
-				return err
-			}
+		case <-now:
+		}
+		if err := tick(ctx); err != nil {
+			return err
 		}
 	}
 }

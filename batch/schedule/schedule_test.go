@@ -25,7 +25,7 @@ func TestThirtyDays(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*24*time.Hour+time.Minute)
 		defer cancel()
 		n := 0
-		err := parse(t, schedule.Default).Run(ctx, func(context.Context) error {
+		err := parse(t, schedule.Default).Run(ctx, nil, func(context.Context) error {
 			if now := time.Now().UTC(); now.Minute()%15 != 0 || now.Second() != 0 {
 				t.Errorf("a tick at %v", now)
 			}
@@ -45,7 +45,7 @@ func TestMissedTicksCollapse(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		running, at := false, []time.Duration{}
-		err := parse(t, "@every 1m").Run(ctx, func(context.Context) error {
+		err := parse(t, "@every 1m").Run(ctx, nil, func(context.Context) error {
 			if running {
 				t.Error("two ticks at once")
 			}
@@ -67,7 +67,7 @@ func TestMissedTicksCollapse(t *testing.T) {
 func TestErrorEndsRun(t *testing.T) {
 	broken := errors.New("broken")
 	synctest.Test(t, func(t *testing.T) {
-		if err := parse(t, "@every 15s").Run(t.Context(), func(context.Context) error { return broken }); !errors.Is(err, broken) {
+		if err := parse(t, "@every 15s").Run(t.Context(), nil, func(context.Context) error { return broken }); !errors.Is(err, broken) {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -77,8 +77,8 @@ func (s *Service) holdAll(ctx context.Context) (gens []held, err error) {
 		gens, err = nil, nil
 		for _, v := range s.views {
 			for _, g := range v.gens {
-				if g.live() && err == nil {
-					one := held{v, g, filepath.Join(runsFolder(v.layout, g.Identity), heldFolder)}
+				if g.made() && err == nil {
+					one := held{v, g, filepath.Join(v.layout.Runs(g.Identity), heldFolder)}
 					gens, err = append(gens, one), one.hold()
 				}
 			}

@@ -60,6 +60,9 @@ type Config struct {
 	Events func(Event)
 	// Random fills b with random bytes; by default crypto/rand's. Simulations set it.
 	Random func(b []byte)
+
+	// readOnly keeps open from writing what is due: a command that moves an alias begins no generation.
+	readOnly bool
 }
 
 // DefaultEvery is in how many runs each hash range gets a fresh base: a run writes about 3 % of all rows anew, and a lane
@@ -107,6 +110,8 @@ type EventKind string
 // The kinds of events.
 const (
 	EventCreated    EventKind = "generation created"
+	EventInherited  EventKind = "state folder is new; what the store has goes on being served, a new generation is built beside it"
+	EventDropped    EventKind = "generation dropped" // every lane of it says so
 	EventSkipped    EventKind = "nothing new"
 	EventRegistered EventKind = "run registered"
 	EventProgress   EventKind = "run progress" // Step, Done, Total
@@ -117,6 +122,7 @@ const (
 	EventSwept      EventKind = "rows swept"    // Done
 	EventTidied     EventKind = "runs removed"  // Done: the runs whose files nothing needs any more
 	EventStopped    EventKind = "runs stopped"  // Err; lanes are cared for as before
+	EventResumed    EventKind = "runs resumed"  // another process repeated the run that failed
 	EventTrouble    EventKind = "trouble"       // Err; it is tried again
 	EventRecovered  EventKind = "trouble over"
 )

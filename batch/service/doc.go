@@ -14,5 +14,12 @@
 // check, or that the archive does not give what it needs, no more runs are made, and lanes are cared for as before. A store
 // that was filled from another journal, and a journal that does not read, end the role.
 //
+// # Generations
+//
+// A role brings each view, when it begins, to where what the job's files declare has a generation: the first, which is
+// served at once, or after an edit one that is built beside the served one. Commands rebuild, promote, roll back and drop;
+// they write to the view's journal and no more, and a role that runs follows within a second. What is served changes by a
+// command only. A state folder that is new, beside a store that is not, inherits what the store serves.
+//
 // The package knows journals, runs and lanes. It knows nothing of speed, of lookups or of the command line.
 package service

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,8 +14,6 @@ import (
 	"github.com/tidemark-io/tidemark/batch/recompute"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
-	"github.com/tidemark-io/tidemark/shared/position"
-	"github.com/tidemark-io/tidemark/shared/view"
 )
 
 // Service is the batch role of one job. One of Once, Run, Check and Versions may be under way at a time; Status may be
@@ -33,6 +32,12 @@ type Service struct {
 
 	failed error // why no more runs are made
 
+	// Of generations that are built beside the served one, by identity: the archive has nothing that a run could be made
+	// of, so that their lanes are begun without one.
+	bare map[string]bool
+	kick chan struct{} // asks for a tick before its time
+	gone dropping
+
 	known   chan struct{} // closed when the journals have been held against the store's manifests, and agreed
 	knownBy sync.Once
 }
@@ -44,7 +49,7 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, seen: map[string]publish.Status{}, told: map[string]int64{}, known: make(chan struct{})}
+	s := &Service{cfg: cfg, seen: map[string]publish.Status{}, told: map[string]int64{}, known: make(chan struct{}), bare: map[string]bool{}, kick: make(chan struct{}, 1)}
 	s.engine = &recompute.Engine{Archive: cfg.Archive, Memory: cfg.Memory, Workers: cfg.Workers, Progress: func(p recompute.Progress) {
 		s.tell(Event{Kind: EventProgress, Step: p.Step, Done: int64(p.Done), Total: int64(p.Total)})
 	}}
@@ -71,7 +76,8 @@ func (s *Service) Once(ctx context.Context) (Report, error) {
 	}
 	report, err := s.tick(ctx)
 	if err != nil {
-		return report, err
+		// The manifest tells everybody of a run that failed its check.
+		return report, errors.Join(err, s.patient(ctx, func() error { return s.keepManifests(ctx) }))
 	}
 	for done := false; !done; {
 		err := s.patient(ctx, func() error {
@@ -113,20 +119,86 @@ func (s *Service) Run(ctx context.Context) error {
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	wg.Go(func() { cancel(guard(func() error { return s.care(ctx) })) })
-	wg.Go(func() {
-		cancel(guard(func() error {
-			err := s.ticks(ctx)
-			if !stopsRuns(err) {
-				return err
-			}
-			s.fail(err)
-			s.tell(Event{Kind: EventStopped, Err: err})
-			<-ctx.Done()
-			return ctx.Err()
-		}))
-	})
+	wg.Go(func() { cancel(guard(func() error { return s.makeRuns(ctx) })) })
 	wg.Wait()
 	return errors.Join(stopped(ctx, context.Cause(ctx)), s.Failure())
+}
+
+// makeRuns makes runs until ctx ends or something fatal happens. After a failure it makes none until another process
+// (batch --repeat, once the cause is mended) has written down a run that passed.
+func (s *Service) makeRuns(ctx context.Context) error {
+	for {
+		err := s.ticks(ctx)
+		if !stopsRuns(err) {
+			return err
+		}
+		s.fail(err)
+		s.tell(Event{Kind: EventStopped, Err: err})
+		if err := s.awaitRepeat(ctx); err != nil {
+			return err
+		}
+		s.fail(nil)
+		s.tell(Event{Kind: EventResumed})
+	}
+}
+
+// awaitRepeat waits until another process has gone on with the journals and left no run that failed its check.
+func (s *Service) awaitRepeat(ctx context.Context) error {
+	read := s.checkedRuns()
+	for {
+		if err := pause(ctx, careEvery); err != nil {
+			return err
+		}
+		if err := s.reread(ctx); err != nil {
+			return err
+		}
+		if n, failed := s.checkedRuns(), s.failedRuns(); n > read && failed == 0 {
+			return nil
+		}
+	}
+}
+
+// checkedRuns returns how many runs are checked, of all generations.
+func (s *Service) checkedRuns() (n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.views {
+		for _, g := range v.gens {
+			n += g.LastChecked()
+		}
+	}
+	return n
+}
+
+// failedRuns returns of how many live generations the pending run failed its check.
+func (s *Service) failedRuns() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.views {
+		for _, g := range v.gens {
+			if p := g.Pending(); g.live() && p != nil && p.Failed != nil {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// reread reads the journals again if another process has written to them: generations are made, promoted and dropped by
+// commands beside the role.
+func (s *Service) reread(ctx context.Context) error {
+	s.mu.Lock()
+	moved := slices.ContainsFunc(s.views, (*viewState).moved)
+	s.mu.Unlock()
+	if !moved {
+		return nil
+	}
+	err := s.open(ctx)
+	select {
+	case s.kick <- struct{}{}: // there may be a generation that wants its first run
+	default:
+	}
+	return err
 }
 
 // stopsRuns tells which errors end the making of runs and nothing else: nothing of the run was published, and until
@@ -148,7 +220,7 @@ func (s *Service) ticks(ctx context.Context) error {
 	if err := tick(ctx); err != nil {
 		return err
 	}
-	return s.cfg.Schedule.Run(ctx, tick)
+	return s.cfg.Schedule.Run(ctx, s.kick, tick)
 }
 
 func (s *Service) fail(err error) {
@@ -201,7 +273,11 @@ func (s *Service) awaitOpen(ctx context.Context) error {
 func (s *Service) care(ctx context.Context) error {
 	trouble := &trouble{s: s}
 	for {
-		all, err := s.tend(ctx)
+		var all []publish.Status
+		err := s.reread(ctx)
+		if err == nil {
+			all, err = s.tend(ctx)
+		}
 		if err == nil {
 			err = errors.Join(s.sweep(ctx, all), s.tidy(all))
 		}
@@ -247,6 +323,9 @@ func (s *Service) tendOnce(ctx context.Context) ([]publish.Status, error) {
 		return nil, err
 	}
 	s.knownBy.Do(func() { close(s.known) })
+	if err := s.drop(ctx); err != nil {
+		return nil, err
+	}
 	return s.pass(ctx)
 }
 
@@ -255,10 +334,7 @@ func (s *Service) entries() (n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range s.views {
-		n += v.journal.Entries()
-		for _, g := range v.gens {
-			n += g.Entries()
-		}
+		n += v.entries()
 	}
 	return n
 }
@@ -266,7 +342,7 @@ func (s *Service) entries() (n int64) {
 // fatal tells which errors end the role: all but those of a store that is away or of a lane that somebody has to mend, and
 // those that end the making of runs alone.
 func fatal(err error) bool {
-	for _, class := range []error{publish.ErrNewer, ErrForeign, ErrRevision, journal.ErrDamaged, journal.ErrCodec, recompute.ErrPanic} {
+	for _, class := range []error{publish.ErrNewer, ErrForeign, ErrRevision, ErrGone, journal.ErrDamaged, journal.ErrCodec, recompute.ErrPanic} {
 		if errors.Is(err, class) {
 			return true
 		}
@@ -327,52 +403,6 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// openTries bounds how often the journals of a view are read because another process wrote them meanwhile. A view is
-// begun by a few entries, and whoever finds one taken finds it written the next time: more tries are more writers.
-const openTries = 8
-
-// open reads the journals of all views, and begins the first generation of those that have none. If other processes do
-// so at the same time, each entry is written by one of them, and the others read it.
-func (s *Service) open(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var views []*viewState
-	origins := sync.OnceValues(func() (map[string]position.Cut, error) { return s.origins(ctx) })
-	for _, p := range s.cfg.Plans {
-		v, err := s.openView(ctx, p, origins)
-		for try := 1; errors.Is(err, journal.ErrTaken) && try < openTries; try++ {
-			v, err = s.openView(ctx, p, origins)
-		}
-		if err != nil {
-			return fmt.Errorf("opening the state of view %s: %w", p.Spec().Name, err)
-		}
-		views = append(views, v)
-	}
-	s.views = views
-	return nil
-}
-
-func (s *Service) openView(ctx context.Context, p *view.Plan, origins func() (map[string]position.Cut, error)) (*viewState, error) {
-	v, err := openView(s.cfg.State, p)
-	if err != nil {
-		return nil, err
-	}
-	if len(v.gens) == 0 {
-		created := s.create(ctx, v, origins)
-		if created != nil && !errors.Is(created, ErrForeign) {
-			return nil, created
-		}
-		// What is foreign may be another process's, which has begun the view since its journal was read.
-		if v, err = openView(s.cfg.State, p); err != nil {
-			return nil, err
-		}
-		if len(v.gens) == 0 {
-			return nil, created
-		}
-	}
-	return v, v.adopt()
-}
-
 // keepManifests makes the store hold the manifest of every view as the journals have it.
 func (s *Service) keepManifests(ctx context.Context) error {
 	for i := range s.cfg.Plans {
@@ -414,7 +444,8 @@ func (s *Service) keepManifest(ctx context.Context, i int) error {
 	return nil
 }
 
-// targets returns all generations that are fed.
+// targets returns all generations whose lanes are filled. One that is built beside the served one is among them when its
+// first run is checked: its lanes begin at that run's cut, and speed need not fold the whole log for it.
 func (s *Service) targets() ([]*publish.Target, []Event, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -422,7 +453,7 @@ func (s *Service) targets() ([]*publish.Target, []Event, error) {
 	var of []Event
 	for _, v := range s.views {
 		for _, g := range v.gens {
-			if g.live() {
+			if g.made() && (g.member.State != manifest.Building || g.LastChecked() > 0 || s.bare[g.Identity]) {
 				t, err := v.target(g)
 				if err != nil {
 					return nil, nil, err
@@ -466,7 +497,7 @@ func (s *Service) pass(ctx context.Context) ([]publish.Status, error) {
 }
 
 func (s *Service) sweep(ctx context.Context, all []publish.Status) error {
-	n, err := s.sweeper.Sweep(ctx, all)
+	n, err := s.sweeper.Sweep(ctx, append(all, s.gone.seen...))
 	if n > 0 {
 		s.tell(Event{Kind: EventSwept, Done: n})
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // ErrCheck is the class of errors about a run whose sampled rows are not what the plain fold makes of their events. It is
-// not published. Repair the cause and start batch again, which repeats the run, or rebuild.
+// not published. Repair the cause and repeat the run (Repeat), or rebuild.
 var ErrCheck = errors.New("run failed its check")
 
 // Report is what came of a tick.
@@ -126,7 +126,7 @@ func (s *Service) register(ctx context.Context) ([]due, error) {
 	var list []due
 	for _, v := range views {
 		for _, g := range v.gens {
-			if !g.live() {
+			if !g.made() {
 				continue
 			}
 			cut, err := s.reach(ctx, g)
@@ -181,8 +181,10 @@ func (s *Service) next(g *generation, cut position.Cut) (run *journal.Run, fresh
 		return p, false, nil
 	}
 	if g.LastCut().AtLeast(cut) {
+		s.bare[g.Identity] = len(g.Runs) == 0
 		return nil, false, nil
 	}
+	delete(s.bare, g.Identity)
 	run, err = g.Register(cut, s.cfg.Every)
 	return run, true, err
 }
@@ -229,7 +231,7 @@ func (s *Service) recordRun(d due, out *recompute.Outcome) (RunReport, error) {
 		if err != nil {
 			return RunReport{}, err
 		}
-		e.Kind, e.Err = EventFailed, fmt.Errorf("%w: %s: row %s: %s; it is not published: repair the cause and start batch again, which repeats the run", ErrCheck, d.task, m.Key, m.Reason)
+		e.Kind, e.Err = EventFailed, fmt.Errorf("%w: %s: row %s: %s; it is not published: repair the cause, then batch --repeat %d makes it again", ErrCheck, d.task, m.Key, m.Reason, d.run.Number)
 		s.tell(e)
 		return RunReport{}, e.Err
 	}

@@ -3,7 +3,6 @@ package service
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"github.com/tidemark-io/tidemark/batch/journal"
@@ -11,16 +10,11 @@ import (
 	"github.com/tidemark-io/tidemark/batch/runfile"
 )
 
-// runsFolder returns where the folders of a generation's runs lie.
-func runsFolder(l journal.Layout, identity string) string {
-	return filepath.Dir(l.RunFolder(identity, 1))
-}
-
 // lowest returns the oldest run whose files are there with those of all runs after it, never beyond the bases that a lane
 // needs to be begun: if one of these is gone, whoever opens it says so.
 func (v *viewState) lowest(g *generation) (int64, error) {
 	low := g.BasesFrom()
-	have, err := runfile.Folders(runsFolder(v.layout, g.Identity))
+	have, err := runfile.Folders(v.layout.Runs(g.Identity))
 	if err != nil {
 		return 0, fmt.Errorf("looking after the runs of view %s: %w", g.View, err)
 	}
@@ -72,7 +66,7 @@ func (s *Service) untidy(all []publish.Status) (list []untidy) {
 }
 
 func (u *untidy) tidy() (removed int64, err error) {
-	have, err := runfile.Folders(runsFolder(u.layout, u.gen.Identity))
+	have, err := runfile.Folders(u.layout.Runs(u.gen.Identity))
 	if err != nil {
 		return 0, fmt.Errorf("tidying the runs of view %s: %w", u.gen.View, err)
 	}

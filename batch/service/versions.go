@@ -20,6 +20,8 @@ type Version struct {
 	State    manifest.State
 	Lanes    int
 	Runs     []RunVersion
+	// Inherited says that the generation's journal was lost: it is served as the store has it, and gets no runs.
+	Inherited bool
 }
 
 // RunVersion is one run of a generation.
@@ -53,11 +55,19 @@ func Versions(ctx context.Context, state, job string, views []string, marks func
 			return nil, err
 		}
 		for i := range v.Members {
-			g, err := journal.OpenGeneration(l.GenerationJournal(v.Members[i].Identity))
+			m := &v.Members[i]
+			if m.Inherited != nil {
+				g := journal.InheritGeneration(job, name, m.Inherited)
+				one := versionOf(g, m.State)
+				one.Inherited = true
+				all = append(all, one)
+				continue
+			}
+			g, err := journal.OpenGeneration(l.GenerationJournal(m.Identity))
 			if err != nil {
 				return nil, err
 			}
-			one := versionOf(g, v.Members[i].State)
+			one := versionOf(g, m.State)
 			if marks != nil {
 				if err := one.count(ctx, g, marks); err != nil {
 					return nil, err
@@ -127,7 +137,7 @@ func (s *Service) Status() []ViewStatus {
 	var all []ViewStatus
 	for _, v := range s.views {
 		for _, g := range v.gens {
-			if !g.live() {
+			if !g.made() {
 				continue
 			}
 			st := ViewStatus{View: g.View, Generation: g.Number, State: g.member.State, Run: g.LastChecked(), Cut: g.Cut(g.LastChecked()), Lanes: s.seen[g.Namespace()]}

@@ -2,27 +2,23 @@ package service
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/tidemark-io/tidemark/batch/journal"
 	"github.com/tidemark-io/tidemark/batch/publish"
 	"github.com/tidemark-io/tidemark/batch/runfile"
-	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
-	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/view"
 )
 
 var (
 	// ErrForeign is the class of errors about a store that holds a view of another journal.
 	ErrForeign = errors.New("store was filled from another state folder")
-	// ErrRevision is the class of errors about a view whose definition is no longer that of its generation.
-	ErrRevision = errors.New("view has another definition than its generation")
+	// ErrRevision is the class of errors about a view whose sources have other block sizes than its generation.
+	ErrRevision = errors.New("view has other blocks than its generation")
 )
 
 // viewState is one view with its journals as last read.
@@ -33,7 +29,7 @@ type viewState struct {
 	gens    []*generation // in order of their numbers
 }
 
-// generation is one generation that is not dropped, or was.
+// generation is one generation, a dropped or inherited one too.
 type generation struct {
 	*journal.Generation
 	plan   *view.Plan
@@ -41,6 +37,10 @@ type generation struct {
 }
 
 func (g *generation) live() bool { return g.member.State != manifest.Dropped }
+
+// made tells whether runs are made of the generation and its lanes are begun and filled: not of one that was inherited,
+// whose run files are gone.
+func (g *generation) made() bool { return g.live() && g.member.Inherited == nil }
 
 // openView reads the journals of a view.
 func openView(state string, plan *view.Plan) (*viewState, error) {
@@ -51,83 +51,42 @@ func openView(state string, plan *view.Plan) (*viewState, error) {
 		return nil, err
 	}
 	for i := range v.journal.Members {
-		m := &v.journal.Members[i]
-		j, err := journal.OpenGeneration(v.layout.GenerationJournal(m.Identity))
+		g, err := v.openGeneration(&v.journal.Members[i])
 		if err != nil {
 			return nil, err
-		}
-		g := &generation{Generation: j, member: m}
-		if g.plan, err = view.Compile(*v.journal.Spec(j)); err != nil {
-			return nil, fmt.Errorf("compiling generation %d of view %s as its journal has it: %w", g.Number, spec.Name, err)
 		}
 		v.gens = append(v.gens, g)
 	}
 	return v, nil
 }
 
-// create begins the view's first generation, at the origins of its sources.
-func (s *Service) create(ctx context.Context, v *viewState, origins func() (map[string]position.Cut, error)) error {
+func (v *viewState) openGeneration(m *journal.Member) (*generation, error) {
 	spec := v.plan.Spec()
-	if seq, body, err := s.cfg.Store.Manifest(ctx, manifest.Key(spec.Job, spec.Name)); err != nil {
-		return fmt.Errorf("reading the manifest of view %s: %w", spec.Name, err)
-	} else if seq > 0 {
-		return foreign(v, seq, body)
+	g := &generation{member: m}
+	var err error
+	if m.Inherited != nil {
+		g.Generation = journal.InheritGeneration(spec.Job, spec.Name, m.Inherited)
+	} else if g.Generation, err = journal.OpenGeneration(v.layout.GenerationJournal(m.Identity)); err != nil {
+		return nil, err
 	}
-	known, err := origins()
-	if err != nil {
-		return err
+	if g.plan, err = view.Compile(*v.journal.Spec(g.Generation)); err != nil {
+		return nil, fmt.Errorf("compiling generation %d of view %s as its journal has it: %w", g.Number, spec.Name, err)
 	}
-	var random [manifest.IdentityLength]byte
-	s.cfg.Random(random[:])
-	g := journal.Genesis{
-		Identity: manifest.NewIdentity(random), Job: spec.Job, View: spec.Name, Number: v.journal.NextNumber(), Revision: v.plan.Revision(),
-		Spec: *spec, Origin: position.Cut{}, Blocks: map[string]int64{}, Lanes: spec.Lanes,
-	}
-	if g.Lanes == 0 {
-		g.Lanes = lane.DefaultLanes
-	}
-	for i := range spec.Sources {
-		src := &spec.Sources[i]
-		g.Blocks[src.Name] = src.Block
-		maps.Copy(g.Origin, known[src.Name])
-	}
-	// The generation's own journal comes first: whoever reads of it in the view's finds it.
-	if _, err := journal.CreateGeneration(v.layout.GenerationJournal(g.Identity), g); err != nil {
-		return err
-	}
-	if err := v.journal.Create(g.Identity, g.Revision); err != nil {
-		return err
-	}
-	s.tell(Event{Kind: EventCreated, View: spec.Name, Generation: g.Number})
-	return nil
+	return g, nil
 }
 
-// adopt brings the view's journal to where a single generation is served, by a spec that is the job's.
-func (v *viewState) adopt() error {
-	spec := v.plan.Spec()
-	g := v.gens[len(v.gens)-1]
-	if g.Revision != v.plan.Revision() {
-		return fmt.Errorf("%w: view %s was %.12s and is %.12s: undo the edit, or begin anew with an empty state folder and an empty store",
-			ErrRevision, spec.Name, g.Revision, v.plan.Revision())
+// entries returns how many entries of the view's journals were read or written.
+func (v *viewState) entries() int64 {
+	n := v.journal.Entries()
+	for _, g := range v.gens {
+		n += g.Entries()
 	}
-	for i := range spec.Sources {
-		if name, b := spec.Sources[i].Name, spec.Sources[i].Block; g.Blocks[name] != b {
-			return fmt.Errorf("%w: source %s of view %s had blocks of %d and has blocks of %d: undo the edit, or begin anew with an empty state folder and an empty store",
-				ErrRevision, name, spec.Name, g.Blocks[name], b)
-		}
-	}
-	if g.member.State == manifest.Building {
-		// It is the first: nothing else answers meanwhile, and its lanes say themselves what they lack.
-		if err := v.journal.Turn(g.Identity, manifest.Served); err != nil {
-			return err
-		}
-	}
-	same, err := sameSpec(v.journal.Spec(g.Generation), spec)
-	if err != nil || same {
-		return err
-	}
-	g.plan = v.plan
-	return v.journal.Spell(g.Identity, spec)
+	return n
+}
+
+// moved tells whether another process has written more to the journals than was read.
+func (v *viewState) moved() bool {
+	return v.journal.Moved() || slices.ContainsFunc(v.gens, func(g *generation) bool { return g.made() && g.Moved() })
 }
 
 func sameSpec(a, b *view.Spec) (bool, error) {
@@ -165,6 +124,9 @@ func (v *viewState) known(own int64, want []byte, seq int64, body []byte) error 
 		if at < 0 {
 			return foreign(v, seq, body)
 		}
+		if v.gens[at].member.Inherited != nil {
+			continue // the journal says of it what the manifest said
+		}
 		if g := v.gens[at]; stored.Run > g.LastChecked() || !stored.Cut.Equal(g.Cut(stored.Run)) || !stored.Origin.Equal(g.Origin) {
 			return parted(v, seq, fmt.Sprintf("it has run %d of generation %d at cut %s, which the journals do not", stored.Run, stored.Number, stored.Cut))
 		}
@@ -181,7 +143,7 @@ func (v *viewState) known(own int64, want []byte, seq int64, body []byte) error 
 // parted is the error about journals that were the store's once and have another history since.
 func parted(v *viewState, seq int64, why string) error {
 	return fmt.Errorf("%w: view %s: the store's manifest is number %d, and %s: the journals in %s were restored from an older backup and went on: "+
-		"restore the state folder that the store was filled from, or empty the store, and it is filled from this one",
+		"restore the state folder that the store was filled from, or begin with an empty one: what is served goes on being so, and a new generation is built beside it",
 		publish.ErrNewer, v.plan.Spec().Name, seq, why, v.layout.ViewJournal())
 }
 
@@ -192,12 +154,14 @@ func foreign(v *viewState, seq int64, body []byte) error {
 		identity = m.Served().Identity
 		for _, g := range v.gens {
 			if g.Identity == identity {
-				return fmt.Errorf("%w: view %s: the store's manifest is number %d, the journals in %s make an older one: restore the newer state folder",
+				return fmt.Errorf("%w: view %s: the store's manifest is number %d, the journals in %s make an older one: "+
+					"restore the newer state folder, or begin with an empty one: what is served goes on being so, and a new generation is built beside it",
 					publish.ErrNewer, v.plan.Spec().Name, seq, v.layout.ViewJournal())
 			}
 		}
 	}
-	return fmt.Errorf("%w: it serves generation %s of view %s, which has no journal in %s: use the state folder that it was filled from, or an empty store",
+	return fmt.Errorf("%w: it serves generation %s of view %s, which has no journal in %s: use the state folder that the store was filled from last; "+
+		"if that is lost, an empty one (what is served goes on being so, and a new generation is built beside it), or an empty store",
 		ErrForeign, identity, v.plan.Spec().Name, v.layout.ViewJournal())
 }
 

@@ -51,6 +51,16 @@ type Generation struct {
 	// Run is the last checked run, 0 for none, and Cut its cut; without a run it is the origin.
 	Run int64        `json:"run"`
 	Cut position.Cut `json:"cut"`
+	// Failed says that the run after Run did not pass its check: no more runs are made until it is repeated. Nil
+	// otherwise.
+	Failed *Failed `json:"failed,omitempty"`
+}
+
+// Failed is a run that its check refused.
+type Failed struct {
+	Run    int64  `json:"run"`
+	Entity string `json:"entity"` // the first that differed
+	Reason string `json:"reason"`
 }
 
 // Key returns the name under which stores keep the manifest of a view.

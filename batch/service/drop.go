@@ -1,0 +1,68 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/tidemark-io/tidemark/batch/publish"
+	"github.com/tidemark-io/tidemark/shared/manifest"
+)
+
+// droppedEvery is how often the lanes of generations that are dropped already are looked at again: a store that lost their
+// marks, or a process that did not know of the drop, may have brought them back.
+const droppedEvery = time.Minute
+
+// dropping is what is known of the generations that were dropped. Of the care of lanes alone.
+type dropping struct {
+	at   map[string]time.Time // by namespace: when every lane was last seen to say so
+	seen []publish.Status     // of the last look at each that was due
+}
+
+// drop makes the lanes of dropped generations say so. Rows go later, by the sweeper.
+func (s *Service) drop(ctx context.Context) error {
+	s.gone.seen = s.gone.seen[:0]
+	if s.gone.at == nil {
+		s.gone.at = map[string]time.Time{}
+	}
+	for _, d := range s.droppedGenerations() {
+		if last, done := s.gone.at[d.namespace]; done && time.Since(last) < droppedEvery {
+			continue
+		}
+		st, changed, err := s.publisher.Drop(ctx, d.namespace, d.lanes)
+		if err == nil {
+			err = os.RemoveAll(d.files) // nobody fills a lane from them any more
+		}
+		if err != nil {
+			return fmt.Errorf("dropping generation %d of view %s: %w", d.number, d.view, err)
+		}
+		if changed > 0 {
+			s.tell(Event{Kind: EventDropped, View: d.view, Generation: d.number})
+		}
+		s.gone.at[d.namespace] = time.Now()
+		s.gone.seen = append(s.gone.seen, st)
+	}
+	return nil
+}
+
+type dropped struct {
+	view      string
+	number    int64
+	namespace string
+	lanes     int
+	files     string // folder of its run files
+}
+
+func (s *Service) droppedGenerations() (all []dropped) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.views {
+		for _, g := range v.gens {
+			if g.member.State == manifest.Dropped {
+				all = append(all, dropped{g.View, g.Number, g.Namespace(), g.Lanes, v.layout.Runs(g.Identity)})
+			}
+		}
+	}
+	return all
+}
