@@ -101,7 +101,9 @@ func (e *event) appendJSON(b []byte) []byte {
 	b = num(b, "call_sec", e.seconds)
 	b = num(b, "im_msgs", e.messages)
 	switch e.kind {
-	case search:
+	case unsubscribe:
+		b = str(b, "query", e.query)
+	case search, subscribe:
 		b = str(b, "query", e.query)
 		b = append(b, `,"filters":{"price":[0,`...)
 		b = strconv.AppendInt(b, e.n%50, 10)

@@ -183,6 +183,9 @@ func (g *generator) details(e *event) {
 	default:
 	}
 	e.request = uint64(g.r.Int64())
+	if e.kind == subscribe || e.kind == unsubscribe {
+		e.query = queries[e.request%uint64(len(queries))]
+	}
 }
 
 var queries = [...]string{"suv", "宝马3系", "\"7 座\"", "电动 city car", "under 100k", "семейный", "a/b\\c", "二手 奥迪 A4L", "🚗", ""}

@@ -49,6 +49,11 @@ class AllTime:
         return 0
 
 
+def days(text):
+    """The window of active_days written so: it slides by the day."""
+    return AllTime() if text == "all" else Window(duration(text), DAY)
+
+
 def window_of(text):
     """The window written so in a job file, with the hop that its length implies."""
     if text == "all":
@@ -188,6 +193,62 @@ def top_k(*keys, half_life, limit, weight=None):
         # Strings compare by code points, which is the order of their bytes in UTF-8.
         top = sorted((k for k, score in scores.items() if score > 0), key=lambda k: (-scores[k], k))
         return [members(kinds, example[k], keys) | {"score": quotient(scores[k], 2**FACTOR_BITS)} for k in top[:limit]]
+    return compute
+
+
+def standing(kinds, events, keys, values, n, remove):
+    """The n keys written last, each with its latest event, the newest first, without those which that event removes.
+
+    A key counts among the n whether it was removed or not. An event that neither removes nor has a value writes nothing.
+    """
+    latest = {}
+    for e in reversed(events):
+        key = tuple(getattr(e, c) for c in keys)
+        gone = False if remove is None else remove(e)
+        if None in key or gone is None or (values and not gone and all(getattr(e, c) is None for c in values)):
+            continue
+        latest.setdefault(key, (e, gone))
+    return [e for e, gone in list(latest.values())[:n] if not gone]
+
+
+def element_set(*keys, n, remove, limit=None, size=False):
+    """The keys whose latest event does not remove them, or how many there are."""
+    def compute(kinds, events, as_of, w):
+        there = standing(kinds, events, keys, (), n, remove)
+        if size:
+            return len(there)
+        found = [members(kinds, e, keys) for e in there[:limit]]
+        return found if len(keys) > 1 else [f[keys[0]] for f in found]
+    return compute
+
+
+def key_values(*keys, values, n, remove=None, limit=None, size=False):
+    """map: the keys whose latest event does not remove them with its values, or how many there are."""
+    def compute(kinds, events, as_of, w):
+        there = standing(kinds, events, keys, values, n, remove)
+        return len(there) if size else [members(kinds, e, (*keys, *values)) for e in there[:limit]]
+    return compute
+
+
+def active_days():
+    return lambda kinds, events, as_of, w: len({e.time // DAY for e in events})
+
+
+def sessions(gap, result="count"):
+    """Runs of events between which lies no more than the gap: how many, their average length, the length of the last one."""
+    gap = duration(gap)
+
+    def compute(kinds, events, as_of, w):
+        runs = []
+        for t in (e.time for e in events):
+            if not runs or t - runs[-1][1] > gap:
+                runs.append([t, t])
+            runs[-1][1] = t
+        if result == "count":
+            return len(runs)
+        if result == "avg_length":
+            return quotient(sum(last - first for first, last in runs), len(runs)) if runs else None
+        return runs[-1][1] - runs[-1][0] if runs and as_of - runs[-1][1] <= gap else None
     return compute
 
 

@@ -1,7 +1,7 @@
 """The job retail, restated by hand from jobs/retail; a test compares the names."""
 
-from definitions import (Feature, View, average, count, each, first, horizon, last, last_n, maximum, minimum,
-                         ratios, top_k, total)
+from definitions import (Feature, View, active_days, average, count, days, each, element_set, first, horizon,
+                         key_values, last, last_n, maximum, minimum, ratios, sessions, top_k, total)
 from records import Source
 
 
@@ -44,6 +44,10 @@ def returned(e):
     return e.is_return
 
 
+def kept(name, **more):
+    return Feature(name, element_set("stock_code", n=500, remove=returned, **more), where=lambda e: e.is_sale or e.is_return)
+
+
 CUSTOMER = View(
     "customer", ["customer_id"],
     each("30d 90d all", "lines", count()),
@@ -55,6 +59,12 @@ CUSTOMER = View(
     Feature("line_revenue_max_90d", maximum("revenue"), where=sale, window="90d", default='"0.000"'),
     Feature("top_items", top_k("stock_code", weight="quantity", half_life="30d", limit=10), where=sale,
             window=horizon("360d", "30d")),
+    kept("kept_items", limit=20),
+    kept("kept_items_cnt", size=True),
+    Feature("active_days_90d", active_days(), window=days("90d")),
+    Feature("active_days_all", active_days(), window=days("all")),
+    Feature("seasons_360d", sessions("28d"), where=sale, window="360d"),
+    Feature("season_ms_avg_360d", sessions("28d", "avg_length"), where=sale, window="360d"),
     Feature("last_items", last_n("stock_code", 20), where=sale),
     Feature("last_line", last("invoice", "stock_code", "description", "quantity", "price", "country")),
     Feature("first_line", first("invoice", "stock_code", "quantity", "price")),
@@ -69,6 +79,7 @@ ITEM = View(
     each("90d all", "price_min", minimum("price"), where=sale),
     each("90d all", "price_max", maximum("price"), where=sale),
     Feature("price_avg_90d", average("price"), where=sale, window="90d"),
+    Feature("country_prices", key_values("country", values=("price", "quantity"), n=50), where=sale),
     Feature("last_sale", last("price", "quantity", "customer_id", "country"), where=sale),
     Feature("first_description", first("description")),
     Feature("last_buyers", last_n("customer_id", 20), where=sale),

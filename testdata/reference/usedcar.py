@@ -1,7 +1,7 @@
 """The job usedcar, restated by hand from jobs/usedcar; a test compares the names."""
 
-from definitions import (Feature, Ratio, View, average, count, each, first, horizon, last, last_n, maximum,
-                         minimum, ratios, top_k, total)
+from definitions import (Feature, Ratio, View, active_days, average, count, days, each, element_set, first, horizon,
+                         key_values, last, last_n, maximum, minimum, ratios, sessions, top_k, total)
 from records import Source
 
 BAND_EDGES = [3000000, 5000000, 8000000, 10000000, 15000000, 20000000, 30000000, 50000000]
@@ -62,6 +62,14 @@ def new_energy_view(e):
     return e.event_type == "view" and e.fuel in ("electric", "phev", "range_extender")
 
 
+def favorites(name, **more):
+    return Feature(name, element_set("listing_id", n=200, remove=kind("unfavorite"), **more), where=kind("favorite", "unfavorite"))
+
+
+def acts(e):
+    return e.event_type != "impression"
+
+
 USER = View(
     "user", ["user_id", "device_id"],
     each("1h 24h 7d 30d all", "view_cnt", count(), where=kind("view")),
@@ -89,6 +97,15 @@ USER = View(
     Feature("fav_price_max_90d", maximum("price"), where=kind("favorite"), window="90d"),
     Feature("view_price_avg_30d", average("price"), where=kind("view"), window="30d"),
     Feature("mileage_avg_30d", average("mileage_km"), where=kind("view"), window="30d"),
+
+    favorites("fav_set", limit=50),
+    favorites("fav_cnt", size=True),
+    Feature("subscriptions", key_values("query", values=("event_time", "filters"), n=50, remove=kind("unsubscribe")),
+            where=kind("subscribe", "unsubscribe")),
+    Feature("active_days_30d", active_days(), where=acts, window=days("30d")),
+    Feature("sessions_7d", sessions("30m"), where=acts, window="7d"),
+    Feature("session_ms_avg_7d", sessions("30m", "avg_length"), where=acts, window="7d"),
+    Feature("session_ms_now", sessions("30m", "current_length"), where=acts, window="7d", default="0"),
 
     Feature("last_views", last_n("listing_id", 50), where=kind("view"), window="30d"),
     Feature("last_search", last("query", "filters"), where=kind("search"), window="30d"),
