@@ -93,6 +93,7 @@ func ClaimOf(marks lane.Marks) Claim {
 		return Claim{Degraded: ReasonNotBegun + ": batch has yet to fill it"}
 	}
 	c := Claim{Incarnation: batch.Incarnation, Frontier: make(map[string]int64, len(marks)-1)}
+	filling := "" // the first of the partitions that are not joined, so that the same marks always say the same
 	for name, wire := range marks {
 		if name == lane.BatchName {
 			continue
@@ -103,13 +104,16 @@ func ClaimOf(marks lane.Marks) Claim {
 			return Claim{Incarnation: batch.Incarnation, Degraded: ReasonDamaged + ": " + err.Error()}
 		case m.Incarnation != batch.Incarnation:
 			return Claim{Incarnation: batch.Incarnation, Degraded: ReasonDamaged + ": " + name + " is of another incarnation"}
-		case !m.Joined():
-			c.Degraded = ReasonFilling + ": batch has yet to bring what lies below " + name
+		case !m.Joined() && (filling == "" || name < filling):
+			filling = name
 		}
 		c.Through = max(c.Through, m.Append)
 		c.Frontier[name] = m.Next
 	}
-	if c.Degraded == "" && !batch.Whole() {
+	switch {
+	case filling != "":
+		c.Degraded = ReasonFilling + ": batch has yet to bring what lies below " + filling
+	case !batch.Whole():
 		c.Degraded = ReasonFilling + ": not all bases are in"
 	}
 	if c.Degraded != "" {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/shared/lane"
@@ -77,9 +78,9 @@ func (v *run) judgeOne(o *oracle.Oracle, key string) (*Fault, int, error) {
 		fault.What = "cannot be verified: " + r.bad
 		return fault, len(v.events[key]), nil
 	}
-	for p, next := range r.claims {
-		if end := v.ends[p]; next > end {
-			fault.What = fmt.Sprintf("cannot be verified: the lane's mark of %s is %d, the log ends at %d", p, next, end)
+	for _, p := range partitions(r.claims) {
+		if end := v.ends[p]; r.claims[p] > end {
+			fault.What = fmt.Sprintf("cannot be verified: the lane's mark of %s is %d, the log ends at %d", p, r.claims[p], end)
 			return fault, len(v.events[key]), nil
 		}
 	}
@@ -120,7 +121,7 @@ func (v *run) explain(f *Fault, want, got []byte) {
 	}
 	var x, y tile.Body
 	if x.ParseBody(want) == nil && y.ParseBody(got) == nil && (x.Events != y.Events || x.Newest != y.Newest) {
-		f.What = fmt.Sprintf("%d events up to %d are expected, %d up to %d are there", x.Events, x.Newest, y.Events, y.Newest)
+		f.What = fmt.Sprintf("%d events up to %s are expected, %d up to %s are there", x.Events, timeText(x.Newest), y.Events, timeText(y.Newest))
 	}
 	for i := range a {
 		if !bytes.Equal(a[i].AppendJSON(nil), b[i].AppendJSON(nil)) {
@@ -136,6 +137,9 @@ func (v *run) explain(f *Fault, want, got []byte) {
 		}
 	}
 }
+
+// timeText writes an event time, ms, for people.
+func timeText(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339Nano) }
 
 // values reads every feature of a body at its newest event.
 func (v *run) values(body []byte) ([]operator.Value, error) {
@@ -155,10 +159,14 @@ func (v *run) values(body []byte) ([]operator.Value, error) {
 }
 
 func positions(claims map[position.Partition]int64) string {
-	ps := slices.SortedFunc(maps.Keys(claims), position.Partition.Compare)
-	parts := make([]string, 0, len(ps))
-	for _, p := range ps {
+	parts := make([]string, 0, len(claims))
+	for _, p := range partitions(claims) {
 		parts = append(parts, fmt.Sprintf("%s@%d", p, claims[p]))
 	}
 	return strings.Join(parts, " ")
+}
+
+// partitions returns the partitions of claims in order.
+func partitions(claims map[position.Partition]int64) []position.Partition {
+	return slices.SortedFunc(maps.Keys(claims), position.Partition.Compare)
 }

@@ -2,11 +2,13 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"maps"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -26,6 +28,9 @@ const (
 	// MaxFaults bounds the faults that are described; all are counted.
 	MaxFaults  = 100
 	rowsAtOnce = 256
+	// RecordsAtOnce is how many records of the log one pass may cover: the events of the entities that it compares are held
+	// in memory. A longer log is read once for each share of the entities.
+	RecordsAtOnce = 8 << 20
 )
 
 // Store is what verifying reads.
@@ -49,6 +54,8 @@ type Config struct {
 	Sample int
 	// Wait bounds how long lanes may take to become whole; then what they hold counts as wrong.
 	Wait time.Duration
+	// RecordsAtOnce bounds the memory of a pass, in records of the log; default (0) RecordsAtOnce.
+	RecordsAtOnce int64
 	// Progress, if set, is told how far a view is.
 	Progress func(view, what string, done, of int)
 }
@@ -92,7 +99,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		v := &run{cfg: &cfg, view: name, gen: g, seed: maphash.MakeSeed(), rows: map[string]*row{}, report: total}
+		v := &run{cfg: &cfg, view: name, gen: g, seed: maphash.MakeSeed(), report: total}
 		if err := v.verify(ctx); err != nil {
 			return nil, fmt.Errorf("verifying view %s: %w", name, err)
 		}
@@ -107,6 +114,8 @@ type run struct {
 	gen    *lookup.Generation
 	seed   maphash.Seed
 	share  uint64 // entities whose hash is above are left out
+	pass   uint64 // of passes: the entities whose hash modulo passes it is
+	passes uint64
 	rows   map[string]*row
 	events map[string][]oracle.Event
 	ends   map[position.Partition]int64 // how far the log was read
@@ -126,6 +135,48 @@ func (v *run) verify(ctx context.Context) error {
 	if err := v.awaitLanes(ctx); err != nil {
 		return err
 	}
+	if err := v.plan(ctx); err != nil {
+		return err
+	}
+	for v.pass = 0; v.pass < v.passes; v.pass++ {
+		v.rows, v.events, v.ends = map[string]*row{}, map[string][]oracle.Event{}, map[position.Partition]int64{}
+		if err := v.verifyPass(ctx); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(v.report.Faults, func(a, b Fault) int { return bytes.Compare([]byte(a.View+a.Entity), []byte(b.View+b.Entity)) })
+	return nil
+}
+
+// plan decides which entities are compared, and in how many passes.
+func (v *run) plan(ctx context.Context) error {
+	entities, records := 0, int64(0)
+	err := v.cfg.Store.Scan(ctx, v.gen.Namespace, func(lane.RowID) error { entities++; return ctx.Err() })
+	if err != nil {
+		return fmt.Errorf("scanning rows: %w", err)
+	}
+	for i := range v.gen.Plan.Spec().Sources {
+		stretches, err := v.cfg.Log.Stretches(ctx, &v.gen.Plan.Spec().Sources[i])
+		if err != nil {
+			return err
+		}
+		for _, s := range stretches {
+			records += s.Range().Next - s.Range().From
+		}
+	}
+	v.share = math.MaxUint64
+	if v.cfg.Sample > 0 && v.cfg.Sample < entities {
+		part := float64(v.cfg.Sample) / float64(entities)
+		v.share = uint64(part * (1 << 63) * 2)
+		records = int64(part * float64(records))
+	}
+	atOnce := cmp.Or(v.cfg.RecordsAtOnce, RecordsAtOnce)
+	v.passes = max(1, uint64((records+atOnce-1)/atOnce))
+	return nil
+}
+
+// verifyPass verifies the entities of one pass.
+func (v *run) verifyPass(ctx context.Context) error {
 	stored, err := v.storedKeys(ctx)
 	if err != nil {
 		return err
@@ -192,26 +243,26 @@ func (v *run) progress(what string, done, of int) {
 	}
 }
 
-// storedKeys returns the keys of all rows, of whatever incarnation: those of earlier ones have no row now, and if the log
-// has no events of them they are not wrong.
+// storedKeys returns the keys of all rows of the pass, of whatever incarnation: those of earlier ones have no row now, and
+// if the log has no events of them they are not wrong.
 func (v *run) storedKeys(ctx context.Context) ([]string, error) {
 	seen := map[string]bool{}
 	err := v.cfg.Store.Scan(ctx, v.gen.Namespace, func(id lane.RowID) error {
-		seen[string(id.Key)] = true
+		if v.chosen(string(id.Key)) {
+			seen[string(id.Key)] = true
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("scanning rows: %w", err)
 	}
-	v.share = ^uint64(0)
-	if n := len(seen); v.cfg.Sample > 0 && v.cfg.Sample < n {
-		v.share = ^uint64(0) / uint64(n) * uint64(v.cfg.Sample)
-	}
-	maps.DeleteFunc(seen, func(key string, _ bool) bool { return !v.chosen(key) })
 	return slices.Sorted(maps.Keys(seen)), nil
 }
 
-func (v *run) chosen(key string) bool { return maphash.String(v.seed, key) <= v.share }
+func (v *run) chosen(key string) bool {
+	hash := maphash.String(v.seed, key)
+	return hash <= v.share && hash%v.passes == v.pass
+}
 
 // readRows reads the rows of keys, each with its lane's marks.
 func (v *run) readRows(ctx context.Context, keys []string) error {
@@ -236,9 +287,6 @@ func (v *run) readRows(ctx context.Context, keys []string) error {
 
 // readLog reads the log from where it was read to, to its end now, and keeps the events of the entities chosen.
 func (v *run) readLog(ctx context.Context) error {
-	if v.events == nil {
-		v.events, v.ends = map[string][]oracle.Event{}, map[position.Partition]int64{}
-	}
 	o, err := oracle.New(v.gen.Plan)
 	if err != nil {
 		return err
@@ -316,7 +364,6 @@ func (v *run) judge(ctx context.Context) error {
 	}
 	close(keys)
 	all.Wait()
-	slices.SortFunc(v.report.Faults, func(a, b Fault) int { return bytes.Compare([]byte(a.View+a.Entity), []byte(b.View+b.Entity)) })
 	return errors.Join(append(errs, ctx.Err())...)
 }
 

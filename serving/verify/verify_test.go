@@ -178,11 +178,27 @@ func (w *world) write() {
 	}
 }
 
+// verify verifies in one pass, and in so many that most have an entity or none, which must find the same.
 func (w *world) verify() *verify.Report {
 	w.t.Helper()
 	r, err := verify.Run(w.t.Context(), verify.Config{Reader: w.reader, Store: w.store, Log: w.log})
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	passes := 0
+	again, err := verify.Run(w.t.Context(), verify.Config{
+		Reader: w.reader, Store: w.store, Log: w.log, RecordsAtOnce: 150,
+		Progress: func(_, what string, done, _ int) {
+			if what == "entities compared" && done == 0 {
+				passes++
+			}
+		},
+	})
+	if err != nil || passes < 2 {
+		w.t.Fatalf("%v in %d passes", err, passes)
+	}
+	if again.Entities != r.Entities || again.Wrong != r.Wrong || again.Events != r.Events || again.Tiles != r.Tiles || !slices.Equal(again.Faults, r.Faults) {
+		w.t.Fatalf("in one pass %+v, in %d %+v", r, passes, again)
 	}
 	return r
 }
