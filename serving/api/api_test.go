@@ -31,7 +31,7 @@ const (
 
 // world is an API over a store that holds a base of every entity.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	plan  *view.Plan
 	fold  *view.Fold
 	store *memstore.Store
@@ -39,7 +39,7 @@ type world struct {
 	srv   *httptest.Server
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	plan, err := view.Compile(viewtest.Spec())
 	if err != nil {

@@ -28,7 +28,7 @@ import:
     zone: Zone
 `
 
-func importer(t *testing.T, header string) (*job.Importer, error) {
+func importer(t testing.TB, header string) (*job.Importer, error) {
 	t.Helper()
 	files := good()
 	files["sources/clicks.yaml"].Data = []byte(mapped)
@@ -119,4 +119,24 @@ func BenchmarkAppendJSON(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// FuzzLine wants every line of CSV refused with its class, or a record of it that is JSON.
+func FuzzLine(f *testing.F) {
+	f.Add("2010-12-01 08:26:00|17850.0|5|2.55|true|{}|a|b|7|x")
+	f.Add("|||||||||")
+	f.Add("0000-13-99 24:61:61|\xff|-0|1e9|TRUE|[1,|\"|\\|9999999999|\x00")
+	m, err := importer(f, "When,Id,N,Price,Ok,More,From,To,FromN,Zone")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		record, err := m.AppendJSON(nil, strings.Split(line, "|"))
+		if err != nil && (!errors.Is(err, job.ErrLine) || len(record) > 0) {
+			t.Fatalf("%q: an error of no class, or with a record: %v", line, err)
+		}
+		if err == nil && !json.Valid(record) {
+			t.Fatalf("%q becomes %q", line, record)
+		}
+	})
 }

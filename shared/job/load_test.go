@@ -119,3 +119,20 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// FuzzTests wants every file in tests refused with its faults, or read.
+func FuzzTests(f *testing.F) {
+	f.Add("events:\n  - '{}'\n  - {json: '{', reject: not JSON, append: 5, partition: 1, key: k, faults: [price]}\n" +
+		"expect:\n  - {view: user, key: user_id:1, as_of: newest, features: {clicks_1h: 1, clicks_all: [null, 1.5, {a: b}]}}\n")
+	f.Add("expect: [{view: user, key: '%2C', as_of: 2026-01-01T00:00:00Z, features: {clicks_all: 1e400}}]")
+	j, err := job.Load(good(), "shop")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		files := fstest.MapFS{"tests/a.yaml": {Data: []byte(text)}}
+		if _, err := j.LoadTests(files, "shop"); err != nil && !errors.Is(err, job.ErrJob) {
+			t.Fatalf("an error of no class: %v", err)
+		}
+	})
+}
