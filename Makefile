@@ -39,5 +39,5 @@ bench: build ## Measure each floor beside its yardstick, in one run; see BENCHMA
 	./testdata/bench.sh
 
 .PHONY: fuzz
-fuzz: ## Fuzz every decoder of bytes for FUZZTIME (default 30s) each.
+fuzz: ## Fuzz all that reads bytes from outside, FUZZTIME (default 30s) each; the last line counts executions.
 	@GO="$(GO)" FUZZTIME="$(or $(FUZZTIME),30s)" ./testdata/fuzz.sh

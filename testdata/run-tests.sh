@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test this machine can run, then says what was left out, why, and the command that adds it. The packages run
 # with the race detector; the process tests, which start real servers and real tidemarks, run once more as users build it.
+# Last, every fuzz target runs for FUZZTIME (default 2s; 0 = only its seeds, which are unit tests).
 # TIDEMARK_REQUIRE=redis,… makes a missing server a failure instead of a skip.
 set -u
 log=$(mktemp)
@@ -13,6 +14,10 @@ status=$?
 if [ -n "$processes" ]; then
   "$GO" test -timeout 30m -v $processes >>"$log" 2>&1 || status=1
 fi
+fuzzed=
+if [ "${FUZZTIME:-2s}" != 0 ]; then
+  fuzzed=$(FUZZTIME="${FUZZTIME:-2s}" ./testdata/fuzz.sh 2>&1) && fuzzed=${fuzzed##*$'\n'} || status=1
+fi
 
 # Packages' verdicts and everything about a failure; the passing tests' names are noise.
 grep -E '^(ok|FAIL|panic:|--- FAIL)|^\s+--- FAIL|DATA RACE' "$log"
@@ -20,6 +25,7 @@ if [ "$status" -ne 0 ]; then
   echo "--- output of what failed"
   awk '/^=== RUN/{buf=""} {buf=buf $0 "\n"} /--- FAIL|^panic:|^FAIL|DATA RACE|build failed|\.go:[0-9]+:[0-9]+:/{printf "%s", buf; buf=""}' "$log" | tail -n 400
 fi
+[ -z "$fuzzed" ] || echo "$fuzzed"
 
 passed=$(grep -cE '^\s*--- PASS' "$log")
 failed=$(grep -cE '^\s*--- FAIL' "$log")

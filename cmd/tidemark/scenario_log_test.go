@@ -142,6 +142,7 @@ var (
 	dayZero  = time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
 	timeForm = `(?:[+-]\d+d)?\d\d:\d\d(?::\d\d(?:\.\d\d\d)?)?`
 	inText   = regexp.MustCompile(`\$` + timeForm)
+	repeated = regexp.MustCompile(`\$(\d+)\*(.)`)
 	timeText = regexp.MustCompile(`^([+-]\d+d)?(\d\d):(\d\d)(?::(\d\d)(?:\.(\d\d\d))?)?$`)
 )
 
@@ -189,6 +190,18 @@ func expandTimes(text string) string {
 	})
 }
 
+// expandRepeats replaces each $1024*k in a record's text by so many of the character.
+func expandRepeats(text string) string {
+	return repeated.ReplaceAllStringFunc(text, func(s string) string {
+		m := repeated.FindStringSubmatch(s)
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			return s
+		}
+		return strings.Repeat(m[2], n)
+	})
+}
+
 // parseEvent reads a line of `events`: position, append time, and the record's bytes.
 //
 //	clicks/0     10:00 {"at": $09:59, "user": "u1"}     at the log's end
@@ -223,7 +236,7 @@ func (l topicLog) parseEvent(line string) error {
 		}
 	}
 	if value = strings.TrimSpace(value); value != "tombstone" {
-		rec.Value = []byte(expandTimes(value))
+		rec.Value = []byte(expandRepeats(expandTimes(value)))
 	}
 	return l.add(p, rec)
 }

@@ -16,7 +16,7 @@ import (
 const (
 	MaxKeys      = 10_000
 	MaxBodyBytes = 4 << 20
-	MaxKeyBytes  = 4 << 10
+	MaxKeyBytes  = 64 << 10 // the longest key that a view can have is below half of it
 )
 
 // Lookups is what the API answers from.

@@ -111,8 +111,11 @@ func outcome(id lane.ID, reply []any, err error) (lane.Result, error) {
 
 // pairs reads names and values in turn.
 func pairs(flat []any) (map[string]string, error) {
+	if len(flat)%2 != 0 {
+		return nil, fmt.Errorf("%w: the server answers with %d names and values", lane.ErrStore, len(flat))
+	}
 	m := make(map[string]string, len(flat)/2)
-	for i := 0; i+1 < len(flat); i += 2 {
+	for i := 0; i < len(flat); i += 2 {
 		name, ok1 := flat[i].(string)
 		value, ok2 := flat[i+1].(string)
 		if !ok1 || !ok2 {

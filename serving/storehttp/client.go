@@ -122,10 +122,13 @@ func (c *Client) ask(ctx context.Context, route string, msg enc) (*dec, error) {
 	return &dec{b: reply}, nil
 }
 
+// errReply says that an owner answers what this client cannot read.
+var errReply = fmt.Errorf("%w: the reply of the store's owner does not read (is it of another version?)", lane.ErrStore)
+
 // want checks that a reply was read to its end and has as many parts as were asked for.
 func want(d *dec, got, asked int) error {
 	if err := d.end(); err != nil || got != asked {
-		return fmt.Errorf("%w: the reply of the store's owner does not read (is it of another version?)", lane.ErrStore)
+		return errReply
 	}
 	return nil
 }
@@ -307,14 +310,15 @@ func frames(r *bufio.Reader, namespace string, yield func(lane.RowID) error) err
 			if err != nil {
 				return err
 			}
-			var d dec
-			(*enc)(&d.b).bytes(text)
-			return d.error(state)
+			return errorOf(state, string(text))
 		}
 		id := lane.RowID{Lane: lane.ID{Namespace: namespace}}
 		n, err := binary.ReadUvarint(r)
-		if err != nil {
+		switch {
+		case err != nil:
 			return unavailable(err)
+		case n >= lane.MaxLanes:
+			return fmt.Errorf("%w: lane %d", errReply, n)
 		}
 		id.Lane.N = int(n)
 		inc, err := frame(r, nil, storelimit.MaxIncarnationBytes)

@@ -53,16 +53,22 @@ func (e *enc) error(err error) {
 }
 
 func (d *dec) error(state uint64) error {
-	text := d.str()
+	err := errorOf(state, d.str())
+	if errors.Is(err, errReply) {
+		d.fail()
+	}
+	return err
+}
+
+// errorOf is the error of a state with its text, errReply of a state that there is not.
+func errorOf(state uint64, text string) error {
 	switch state {
 	case stateUnavailable:
 		return remote(lane.ErrUnavailable, text)
 	case stateFailed:
 		return remote(lane.ErrStore, text)
-	default:
-		d.fail()
-		return d.err
 	}
+	return errReply
 }
 
 // remote is an error that the owner of the store told us.

@@ -164,7 +164,7 @@ func datum(in *operator.Input, v any) naive.Datum {
 	}
 }
 
-// key returns the key of the first kind whose fields are all there.
+// key returns the key of the first kind whose fields are all there; a string that is too long for keys is not.
 func (s *source) key(e Event) (string, bool) {
 kinds:
 	for _, kind := range s.plan.Spec().Entity {
@@ -173,7 +173,7 @@ kinds:
 			at := e.Batch.Source.Index(name)
 			f := &e.Batch.Source.Fields[at]
 			v := value(f, e, at)
-			if v == nil {
+			if s, ok := v.(string); v == nil || ok && f.Type == schema.String && len(s) > view.MaxKeyValueBytes {
 				continue kinds
 			}
 			texts = append(texts, escape(text(f, v)))

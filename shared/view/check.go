@@ -11,13 +11,16 @@ import (
 
 // The bounds of a view, each tested at the limit and one past it.
 const (
-	MaxNameBytes = 64    // length of the name of a view, feature or kind of key
-	MaxSources   = 16    // sources of one view
-	MaxKinds     = 8     // kinds of keys
-	MaxKeyFields = 8     // fields of one kind's tuple
-	MaxColumns   = 256   // computed columns
-	MaxFeatures  = 1_024 // features
-	MaxInputs    = 16    // values, keys, weight and removal of one feature
+	MaxNameBytes = 64 // length of the name of a view, feature or kind of key
+	MaxSources   = 16 // sources of one view
+	MaxKinds     = 8  // kinds of keys
+	MaxKeyFields = 8  // fields of one kind's tuple
+	// MaxKeyValueBytes bounds a string in a key, before its bytes are escaped: a longer one counts as null there. With all
+	// of a kind's fields at it, and all their bytes escaped, a key stays below what stores take.
+	MaxKeyValueBytes = 1_024
+	MaxColumns       = 256   // computed columns
+	MaxFeatures      = 1_024 // features
+	MaxInputs        = 16    // values, keys, weight and removal of one feature
 )
 
 // checkSpec checks what can be judged without compiling expressions, and says in c.usable whether they can be compiled.

@@ -72,6 +72,11 @@ func appendEscaped(dst, value []byte) []byte {
 	return dst
 }
 
+// has tells whether row i of a column that holds the field can be part of a key: it is not null, and not too long.
+func (f *keyField) has(c *column.Column, i int) bool {
+	return c.Present(i) && (f.kind != schema.String || len(c.BytesAt(i)) <= MaxKeyValueBytes)
+}
+
 // appendRow appends the text of row i of a column that holds the field.
 func (f *keyField) appendRow(dst []byte, c *column.Column, i int) []byte {
 	if f.kind == schema.String {
@@ -168,6 +173,9 @@ func (f *keyField) appendText(dst []byte, text string) ([]byte, error) {
 		return nil, err
 	}
 	if f.kind == schema.String {
+		if len(value) > MaxKeyValueBytes {
+			return nil, fmt.Errorf("%s: %d bytes, at most %d: a longer one is in no key", f.name, len(value), MaxKeyValueBytes)
+		}
 		return appendEscaped(dst, value), nil
 	}
 	v, err := f.parseInt(string(value))

@@ -141,3 +141,51 @@ func TestHashFrozen(t *testing.T) {
 		t.Errorf("got %#x", got)
 	}
 }
+
+// TestLongKeys: a string is in a key up to the bound; one byte more, and it counts as null. Nor does such a text parse. A
+// key of the longest values, all escaped, is one that stores take.
+func TestLongKeys(t *testing.T) {
+	fields := []schema.Field{{Name: "at", Type: schema.Time}}
+	many := view.KeySpec{Kind: "many"}
+	for i := range view.MaxKeyFields {
+		name := string(rune('a' + i))
+		fields = append(fields, schema.Field{Name: name, Type: schema.String})
+		many.Fields = append(many.Fields, name)
+	}
+	p := compile(t, view.Spec{
+		Name: "v", Sources: []schema.Source{{Name: "x", Fields: fields, EventTime: "at", Block: 8}},
+		Entity:   []view.KeySpec{many, {Kind: "a", Fields: []string{"a"}}, {Kind: "b", Fields: []string{"b"}}},
+		Features: []view.FeatureSpec{{Name: "n", Op: "count"}},
+	})
+	longest, tooLong := strings.Repeat("\x00", view.MaxKeyValueBytes), strings.Repeat("k", view.MaxKeyValueBytes+1)
+	escaped := strings.Repeat("%00", view.MaxKeyValueBytes)
+	b := column.NewBatch(&p.Spec().Sources[0], 0, false)
+	for row, values := range [][2]string{{longest, longest}, {tooLong, longest}, {longest, tooLong}, {tooLong, tooLong}} {
+		b.N++
+		b.Offset, b.Time, b.Reject = append(b.Offset, int64(row)), append(b.Time, 5), append(b.Reject, 0)
+		b.Append, b.AppendType = append(b.Append, 5), append(b.AppendType, column.LogAppendTime)
+		b.Cols[0].AppendInt(5)
+		for i := range view.MaxKeyFields {
+			b.Cols[1+i].AppendBytes([]byte(values[min(i, 1)]))
+		}
+	}
+	f := p.NewFold()
+	if rows := f.Add(b, 0, b.N); rows != 3 || f.Len() != 3 {
+		t.Fatalf("%d rows of %d entities", rows, f.Len())
+	}
+	for slot, want := range []string{"many:" + escaped + strings.Repeat(","+escaped, view.MaxKeyFields-1), "b:" + escaped, "a:" + escaped} {
+		key := string(f.Key(slot))
+		if key != want {
+			t.Errorf("entity %d is %.20q… (%d bytes), want %.20q… (%d)", slot, key, len(key), want, len(want))
+		}
+		if parsed, err := p.ParseKey(want); err != nil || string(parsed) != want {
+			t.Errorf("%.20q… does not parse: %v", want, err)
+		}
+		if len(key) > 60_000 { // what stores take: package storelimit
+			t.Errorf("no store takes a key of %d bytes", len(key))
+		}
+	}
+	if _, err := p.ParseKey("a:" + tooLong); !errors.Is(err, view.ErrKey) || !strings.Contains(err.Error(), "1025 bytes, at most 1024") {
+		t.Errorf("a value that is too long parses: %v", err)
+	}
+}

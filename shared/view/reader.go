@@ -76,12 +76,12 @@ func (r *reader) openKeys(b *column.Batch) {
 	}
 }
 
-// kindOf returns the first kind whose fields are all present in row i, -1 if there is none.
+// kindOf returns the first kind whose fields are all there, and short enough, in row i; -1 if there is none.
 func (r *reader) kindOf(i int) int {
 kinds:
 	for kind, columns := range r.keys {
-		for _, c := range columns {
-			if !c.Present(i) {
+		for j, c := range columns {
+			if !r.plan.keys[kind].fields[j].has(c, i) {
 				continue kinds
 			}
 		}

@@ -287,6 +287,10 @@ def ratios(windows, name, num, den, **more):
     return [Ratio(f"{name}_{w}", f"{num}_{w}", f"{den}_{w}", **more) for w in windows.split()]
 
 
+# A string in a key has at most so many bytes; a longer one counts as null there (docs/views.md).
+MAX_KEY_VALUE_BYTES = 1024
+
+
 class View:
     """Which entity an event belongs to (the first of the keys that it has), and the table of features."""
 
@@ -301,7 +305,7 @@ class View:
         """The canonical text of the entity's key, None if the event belongs to nobody."""
         for k in self.keys:
             value = getattr(event, k)
-            if value is not None:
+            if value is not None and len(str(value).encode()) <= MAX_KEY_VALUE_BYTES:
                 return k + ":" + escaped(str(value))
         return None
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/shared/view"
 	"github.com/tidemark-io/tidemark/shared/window"
 )
 
@@ -129,7 +130,8 @@ func (g *wild) value(f *schema.Field) string {
 		return strconv.Quote(f.Enum[min(g.r.IntN(len(f.Enum)), g.r.IntN(len(f.Enum)+4))])
 	case schema.String:
 		return g.pick(`"a"`, `"b"`, `"B"`, `"ab"`, `""`, `"C1"`, `"a,b%"`, `"a b"`, `"é"`,
-			`"\u00e9"`, `"\u0000\u007f"`, `"🚗"`, `"\ud83d\ude97"`, `"\uffee"`, `"\/\"\\"`)
+			`"\u00e9"`, `"\u0000\u007f"`, `"🚗"`, `"\ud83d\ude97"`, `"\uffee"`, `"\/\"\\"`,
+			`"`+strings.Repeat("k", view.MaxKeyValueBytes-1)+`,"`, `"`+strings.Repeat("é", view.MaxKeyValueBytes/2)+`k"`)
 	case schema.JSON:
 		return g.pick("{}", `{ "a" : [1 , 2.50], "b":"x y\u0041" }`, "1.50e+03", `{"a":1,"a":2}`, "false", `[ ]`)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/shared/view"
 	"github.com/tidemark-io/tidemark/shared/window"
 )
 
@@ -85,7 +86,11 @@ func AppendRow(r *rand.Rand, b *column.Batch, offset, at int64, users int) {
 		case f.Name == "device.id":
 			c.AppendInt(int64(r.IntN(users)))
 		case f.Name == "user":
-			c.AppendBytes(fmt.Appendf(nil, "u %d,%%é", r.IntN(users)))
+			user := fmt.Appendf(nil, "u %d,%%é", r.IntN(users))
+			if r.IntN(30) == 0 { // as long as a key's value may be, or too long for a key
+				user = append(user, make([]byte, view.MaxKeyValueBytes+r.IntN(2)-len(user))...)
+			}
+			c.AppendBytes(user)
 		default:
 			appendValue(r, c, f)
 		}
