@@ -48,6 +48,7 @@ func (r *featureReader) read(value *yaml.Node) {
 		"half_life": func(_, n *yaml.Node) { r.spec.HalfLife = r.positive(n, "half_life") },
 		"horizon":   func(_, n *yaml.Node) { r.horizon = r.positive(n, "horizon") },
 		"gap":       func(_, n *yaml.Node) { r.spec.Gap = r.positive(n, "gap") },
+		"edges":     func(_, n *yaml.Node) { r.spec.Edges = r.numbers(n, "edges") },
 		"n":         func(_, n *yaml.Node) { r.spec.N = int(r.integer(n, "n", maxElements)) },
 		"limit":     func(_, n *yaml.Node) { r.spec.Limit = int(r.integer(n, "limit", maxElements)) },
 		"result":    func(_, n *yaml.Node) { r.spec.Result = r.text(n, "result") },

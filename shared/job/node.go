@@ -235,6 +235,19 @@ func (f *file) number(n *yaml.Node, what string) float64 {
 	return v
 }
 
+// numbers reads a list of numbers as they are written: a float64 might not be what stands there.
+func (f *file) numbers(n *yaml.Node, what string) []string {
+	var out []string
+	for _, c := range f.list(n, what, "list them: [10, 20.50, 50]") {
+		if c.Kind != yaml.ScalarNode || c.Tag != "!!int" && c.Tag != "!!float" {
+			f.fault(c, "write numbers without quotes", "%s holds %s, not a number", what, kindOf(c))
+			continue
+		}
+		out = append(out, c.Value)
+	}
+	return out
+}
+
 // duration reads a duration in ms.
 func (f *file) duration(n *yaml.Node, what string) int64 {
 	if n.Kind == yaml.ScalarNode {

@@ -21,6 +21,7 @@ type shape struct {
 	weight, remove span
 	bounded        bool          // by N
 	gapped         bool          // by Gap
+	edged          bool          // by Edges
 	valueTypes     []schema.Type // nil = all
 	valueTypesCure string
 }
@@ -52,6 +53,9 @@ func (s *shape) check(cfg *Config) (window.Tiers, error) {
 	}
 	if !s.gapped && cfg.Gap != 0 {
 		return nil, fmt.Errorf("%w: %s: gap is %d ms, but %s has no sessions: leave gap out", ErrConfig, s.name, cfg.Gap, s.name)
+	}
+	if !s.edged && len(cfg.Edges) > 0 {
+		return nil, fmt.Errorf("%w: %s: edges, but %s has no bins: leave them out", ErrConfig, s.name, s.name)
 	}
 	if len(cfg.Windows) == 0 {
 		return nil, fmt.Errorf("%w: %s: no window: name one, or all", ErrConfig, s.name)

@@ -37,6 +37,13 @@ func TestConfigRefused(t *testing.T) {
 		{"distinct", operator.Config{Inputs: inputs{value(schema.String)}, Windows: all}, "takes no value"},
 		{"distinct", operator.Config{Inputs: inputs{key(schema.JSON)}, Windows: all}, "use a field of it"},
 		{"distinct", operator.Config{Inputs: inputs{key(schema.String)}, Windows: all, N: 5}, "leave n out"},
+		{"histogram", operator.Config{Inputs: inputs{value(schema.Int32)}, Windows: all}, "0 edges"},
+		{"histogram", operator.Config{Inputs: inputs{value(schema.Int32)}, Windows: all, Edges: edges(operator.MaxBins)}, "1 to 63"},
+		{"histogram", operator.Config{Inputs: inputs{value(schema.Int32)}, Windows: all, Edges: []int64{1, 3, 3}}, "edge 3 is not above"},
+		{"histogram", operator.Config{Inputs: inputs{value(schema.Enum)}, Windows: all, Edges: []int64{1}}, "leave edges out"},
+		{"histogram", operator.Config{Inputs: inputs{{Role: operator.RoleValue, Type: schema.Enum, Enum: make([]string, operator.MaxBins+1)}}, Windows: all}, "at most 64"},
+		{"histogram", operator.Config{Inputs: inputs{value(schema.String)}, Windows: all, Edges: []int64{1}}, "want int32, int64, decimal(n) or enum"},
+		{"count", operator.Config{Windows: all, Edges: []int64{1}}, "leave them out"},
 		{"variance", operator.Config{Inputs: inputs{value(schema.Enum)}, Windows: all}, "want int32, int64 or decimal(n)"},
 		{"variance", operator.Config{Inputs: inputs{value(schema.Int32), value(schema.Int32)}, Windows: all}, "at most 1"},
 		{"min", operator.Config{Inputs: inputs{value(schema.Enum)}, Windows: all}, "want int32, int64, decimal(n) or time"},
@@ -102,10 +109,27 @@ func TestConfigAtTheLimit(t *testing.T) {
 	if _, err := sessions.New(operator.Config{Windows: most, Gap: 1}); err != nil {
 		t.Error(err)
 	}
+	histogram, _ := operator.Lookup("histogram")
+	if _, err := histogram.New(operator.Config{Inputs: inputs{value(schema.Int32)}, Windows: all, Edges: edges(operator.MaxBins - 1)}); err != nil {
+		t.Error(err)
+	}
+	bins := operator.Input{Role: operator.RoleValue, Type: schema.Enum, Enum: make([]string, operator.MaxBins)}
+	if _, err := histogram.New(operator.Config{Inputs: inputs{bins}, Windows: all}); err != nil {
+		t.Error(err)
+	}
 	count, _ := operator.Lookup("count")
 	if _, err := count.New(operator.Config{Inputs: slices.Repeat(inputs{value(schema.Bool)}, operator.MaxInputs), Windows: all}); err != nil {
 		t.Error(err)
 	}
+}
+
+// edges returns n edges.
+func edges(n int) []int64 {
+	out := make([]int64, n)
+	for i := range out {
+		out[i] = int64(i)
+	}
+	return out
 }
 
 func TestQueryRefused(t *testing.T) {

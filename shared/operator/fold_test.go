@@ -23,6 +23,7 @@ var load = []struct {
 	{"sum", "sum", windowed(operator.Config{Inputs: inputs{value(schema.Int64)}}), operator.Query{Window: win(window.Day)}},
 	{"avg", "avg", windowed(operator.Config{Inputs: inputs{value(schema.Decimal)}}), operator.Query{Window: win(window.Day)}},
 	{"distinct", "distinct", windowed(operator.Config{Inputs: inputs{key(schema.String)}}), operator.Query{Window: win(window.Day)}},
+	{"histogram", "histogram", windowed(operator.Config{Inputs: inputs{value(schema.Int64)}, Edges: []int64{100, 200, 300, 400, 500, 600, 700}}), operator.Query{Window: win(window.Day)}},
 	{"variance", "variance", windowed(operator.Config{Inputs: inputs{value(schema.Decimal)}}), operator.Query{Window: win(window.Day)}},
 	{"min", "min", windowed(operator.Config{Inputs: inputs{value(schema.Int32)}}), operator.Query{Window: win(window.Day)}},
 	{"max", "max", windowed(operator.Config{Inputs: inputs{value(schema.Int32)}}), operator.Query{Window: win(window.Day)}},

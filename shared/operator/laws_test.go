@@ -2,6 +2,7 @@ package operator_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -110,6 +111,12 @@ var configs = map[string][]operator.Config{
 		{Inputs: inputs{value(schema.Decimal), key(schema.String)}, N: 3},
 		{Inputs: inputs{value(schema.Int64), value(schema.JSON), key(schema.Int32), remove}, N: 4},
 		{Inputs: inputs{value(schema.String), key(schema.Enum), key(schema.Bool), remove}, N: 2},
+	},
+	"histogram": {
+		{Inputs: inputs{value(schema.Int32)}, Edges: []int64{0}},
+		{Inputs: inputs{value(schema.Decimal)}, Edges: []int64{-3, -2, 0, 1, 4}},
+		{Inputs: inputs{value(schema.Int64)}, Edges: []int64{math.MinInt64, 2, math.MaxInt64}},
+		{Inputs: inputs{value(schema.Enum)}},
 	},
 	"distinct": {
 		{Inputs: inputs{key(schema.String)}},

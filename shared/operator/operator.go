@@ -40,6 +40,7 @@ type Config struct {
 	Inputs  []Input
 	Windows []window.Window // what its readers need; at least one
 	N       int             // bound on elements for operators that have one (last_n, set, map), else 0
+	Edges   []int64         // between bins, ascending, in units of the value, for operators that have bins of numbers, else none
 	Gap     int64           // ms between events of one session at most, for operators that have sessions, else 0
 }
 

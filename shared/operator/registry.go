@@ -34,6 +34,7 @@ var registry = struct {
 	setKind.Name:        &setKind,
 	mapKind.Name:        &mapKind,
 	distinctKind.Name:   &distinctKind,
+	histogramKind.Name:  &histogramKind,
 }}
 
 // Lookup returns the kind of that name. Safe for concurrent use, like all of the registry.

@@ -27,7 +27,7 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%s: found %t, version %d, approx %t", k.Name, ok, k.Version, k.Approx)
 		}
 	}
-	for _, want := range []string{"active_days", "avg", "count", "distinct", "first", "last", "last_n", "map", "max", "min", "sessions", "set", "sum", "top_k", "variance"} {
+	for _, want := range []string{"active_days", "avg", "count", "distinct", "first", "histogram", "last", "last_n", "map", "max", "min", "sessions", "set", "sum", "top_k", "variance"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("no kind %s", want)
 		}

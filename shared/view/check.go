@@ -175,7 +175,7 @@ func (c *compiler) checkFeatureNames() {
 // checkParts checks which parts of a feature go together and their bounds.
 func (c *compiler) checkParts(f *FeatureSpec) {
 	switch {
-	case f.Ratio != nil && (f.Op != "" || len(rolesOf(f)) > 0 || f.From != "" || f.Where != "" || f.Window.Length != 0 || f.HalfLife != 0 || f.Gap != 0 || f.N != 0 || f.Limit != 0 || f.Result != ""):
+	case f.Ratio != nil && (f.Op != "" || len(rolesOf(f)) > 0 || f.From != "" || f.Where != "" || f.Window.Length != 0 || f.HalfLife != 0 || f.Gap != 0 || len(f.Edges) > 0 || f.N != 0 || f.Limit != 0 || f.Result != ""):
 		c.add(f.Name, "ratio", "a ratio reads two other features and nothing else", "remove op and what belongs to it, or the ratio")
 	case f.Ratio == nil && f.Op == "":
 		c.add(f.Name, "op", "the feature has neither an operator nor a ratio", "add one")

@@ -71,9 +71,11 @@ func (c *compiler) draftOf(f *FeatureSpec) *draft {
 			text.text(s.stateText(&d.state))
 		}
 	}
+	c.compileEdges(d, f)
 	if len(c.list) > before {
 		return nil
 	}
+	text.text(edgesText(&d.state.Config))
 	d.key = text.String()
 	return d
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // The revision of the test view, frozen: a change of it means that every view would be rebuilt.
-const frozenRevision = "77211ad3fc554a9d48b48483f1311ef279060d819c738991bb3aadde3389e800"
+const frozenRevision = "36d235f8a599067be2fd79b95f9bea80755adfdc845e3e901f418cc671fd2171"
 
 func TestRevisionFrozen(t *testing.T) {
 	p := compile(t, viewtest.Spec())
@@ -30,6 +30,7 @@ func TestRevisionKeeps(t *testing.T) {
 		"limit":                 func(s *view.Spec) { feature(s, "tags").Limit = 7 },
 		"result":                func(s *view.Spec) { feature(s, "session_length_30d").Result = "current_length" },
 		"half-life of one hop":  func(s *view.Spec) { feature(s, "tags").HalfLife = 4 * window.Day },
+		"spelling of an edge":   func(s *view.Spec) { feature(s, "price_bands_7d").Edges = []string{"0.00", "2.50", "7.5"} },
 		"ratio":                 func(s *view.Spec) { feature(s, "call_rate").Ratio.Alpha = 3 },
 		"no ratio":              func(s *view.Spec) { s.Features = s.Features[:len(s.Features)-2] },
 		"feature's name":        func(s *view.Spec) { s.Features[0].Name = "other" },
@@ -107,6 +108,7 @@ func TestRevisionChanges(t *testing.T) {
 		"remove":          func(s *view.Spec) { feature(s, "prices").Remove = "kind == 'fav'" },
 		"no remove":       func(s *view.Spec) { feature(s, "prices").Remove = "" },
 		"gap":             func(s *view.Spec) { feature(s, "sessions_24h").Gap++ },
+		"edges":           func(s *view.Spec) { feature(s, "price_bands_7d").Edges = []string{"0", "2.5", "7.51"} },
 		"n":               func(s *view.Spec) { feature(s, "last_items").N = 5 },
 		"longest window":  func(s *view.Spec) { feature(s, "views_30d").Window.Length += window.Day },
 		"hop":             func(s *view.Spec) { feature(s, "calls_7d").Window.Hop = window.Day },

@@ -57,6 +57,8 @@ type FeatureSpec struct {
 	Window   window.Window `json:"window"`
 	HalfLife int64         `json:"half_life,omitempty"` // ms
 	Gap      int64         `json:"gap,omitempty"`       // ms between events of one session at most
+	// Edges are plain decimal numbers in ascending order: where one bin of a histogram ends and the next begins.
+	Edges []string `json:"edges,omitempty"`
 	// N bounds the state's elements (last_n), Limit the answer's (top_k).
 	N     int `json:"n,omitempty"`
 	Limit int `json:"limit,omitempty"`

@@ -69,6 +69,7 @@ var twins = map[string]twin{
 	"sessions":    {state: sessionsState, result: sessionsResult},
 	"set":         {state: setState, result: setResult},
 	"map":         {state: mapState, result: mapResult},
+	"histogram":   {state: histogramState, result: histogramResult},
 	"distinct":    {state: distinctState, result: distinctResult, all: true},
 }
 
