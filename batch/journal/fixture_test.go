@@ -29,6 +29,14 @@ func TestFrozen(t *testing.T) {
 	must(t, g.Check(checked(1)))
 	_, err = g.Register(cut(24), 0)
 	must(t, err)
+	must(t, g.Check(checked(2)))
+	_, err = g.Register(cut(32), 32)
+	must(t, err)
+	three := checked(3)
+	three.Bases = 1
+	must(t, g.Check(three))
+	_, err = g.Register(cut(40), 5)
+	must(t, err)
 
 	frozen := filepath.Join("testdata", "state")
 	if *rewrite {
@@ -53,7 +61,7 @@ func TestFrozen(t *testing.T) {
 	}))
 	back, err := journal.OpenGeneration(journal.Layout{State: frozen, Job: "shop", View: "user"}.GenerationJournal("aaaaaaaaaa"))
 	must(t, err)
-	if files != 8 || back.LastChecked() != 1 || back.Pending() == nil {
+	if files != 12 || back.LastChecked() != 3 || back.BasesFrom() != 1 || back.Pending() == nil {
 		t.Fatalf("%d files, %+v", files, back)
 	}
 }
