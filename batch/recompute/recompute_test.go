@@ -57,7 +57,7 @@ func items() view.Spec {
 
 // world is a random log, its archive, and a plan for each of two views.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	batches []*column.Batch
 	archive *batchtest.Archive
 	plans   []*view.Plan

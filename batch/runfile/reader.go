@@ -131,11 +131,14 @@ func (r *Reader) SeekRow(n int64) error {
 		return nil
 	}
 	i := sort.Search(len(r.x.blocks), func(i int) bool { return r.x.blocks[i].first > n }) - 1
-	r.any = false
-	if err := r.load(i); err != nil {
-		return err
+	// A block that is at hand is gone on with: hash ranges are read one after the other.
+	if ahead := n >= r.next && (i == r.block || n == r.next); !ahead {
+		r.any = false
+		if err := r.load(i); err != nil {
+			return err
+		}
+		r.next = r.x.blocks[i].first
 	}
-	r.next = r.x.blocks[i].first
 	for r.next < n {
 		if _, err := r.Next(); err != nil {
 			return err
