@@ -1,0 +1,100 @@
+package main
+
+import (
+	"maps"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/tidemark-io/tidemark/batch/journal"
+	"github.com/tidemark-io/tidemark/batch/recompute"
+	"github.com/tidemark-io/tidemark/batch/runfile"
+	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/shared/position"
+	"github.com/tidemark-io/tidemark/shared/tile"
+	"github.com/tidemark-io/tidemark/shared/view"
+)
+
+// BenchmarkRuns takes the CPU of a full run over all but 1 % of an archive, and of the run over the rest: without
+// compaction, with the share that falls due with a base each 32 runs, and with fresh bases of everything. Floors: the run
+// without compaction costs at most 3 % of the full one; what compaction adds, at most 1.5/32 of what merging everything
+// adds.
+func BenchmarkRuns(b *testing.B) {
+	j := benchJob(b)
+	dir, state := b.TempDir(), b.TempDir()
+	n := benchEvents(b)
+	// Blocks small enough for 1 % of the archive to be some.
+	j.Sources[0].Block = 1 << 10
+	for _, p := range j.Plans {
+		p.Spec().Sources[0].Block = j.Sources[0].Block
+	}
+	buildArchive(b, j, dir, n)
+	_, all, err := recompute.Folder(dir).Extent(b.Context(), j.Sources[0].Name, j.Sources[0].Block)
+	if err != nil {
+		b.Fatal(err)
+	}
+	most := maps.Clone(all)
+	for p, next := range all {
+		most[p] = position.Block(next-next/100, j.Sources[0].Block)
+	}
+	var full, delta, due, whole time.Duration
+	for b.Loop() {
+		full += benchRun(b, j.Plans, dir, state, 1, position.Cut{}, most, 0)
+		delta += benchRun(b, j.Plans, dir, state, 2, most, all, 0)
+		due += benchRun(b, j.Plans, dir, state, 2, most, all, 32)
+		whole += benchRun(b, j.Plans, dir, state, 2, most, all, 1)
+	}
+	runs := float64(b.N)
+	b.ReportMetric(full.Seconds()/runs, "full-cpu-s")
+	b.ReportMetric(100*delta.Seconds()/full.Seconds(), "delta-%-of-full")
+	b.ReportMetric(whole.Seconds()/runs, "merging-all-cpu-s")
+	b.ReportMetric(32*(due-delta).Seconds()/(whole-delta).Seconds(), "compaction-x/32-of-merging-all")
+}
+
+// benchRun makes a run of all views, with a base each so many runs, and returns its CPU time.
+func benchRun(b *testing.B, plans []*view.Plan, archive, state string, run int64, from, to position.Cut, every int64) time.Duration {
+	b.Helper()
+	var tasks []*recompute.Task
+	turns := journal.Run{Number: run, Kind: journal.Compact, Every: max(every, 1)}
+	for _, p := range plans {
+		folder := func(run int64) string { return filepath.Join(state, p.Spec().Name, strconv.FormatInt(run, 10)) }
+		t := &recompute.Task{
+			Plan: p, Identity: "aaaaaaaaaa", Run: run, Kind: tile.KindDelta, Lanes: lane.DefaultLanes,
+			Blocks: map[string]int64{p.Spec().Sources[0].Name: p.Spec().Sources[0].Block},
+			From:   from, To: to, Folder: folder(run), FileName: journal.RunFileName,
+			Open: func(run int64, n int) (*runfile.Reader, error) {
+				return runfile.Open(filepath.Join(folder(run), journal.RunFileName(n)), runfile.Meta{Identity: "aaaaaaaaaa", Run: run, Lane: n, Lanes: lane.DefaultLanes})
+			},
+		}
+		if run == 1 {
+			t.Kind = tile.KindBase
+		}
+		for r := range t.Bases {
+			if every > 0 && turns.HasBases(r) {
+				t.Bases[r] = 1
+			}
+		}
+		tasks = append(tasks, t)
+	}
+	before := cpuTime()
+	outs, err := (&recompute.Engine{Archive: recompute.Folder(archive)}).Run(b.Context(), tasks)
+	if err != nil {
+		b.Fatal(err)
+	}
+	took := cpuTime() - before
+	for _, out := range outs {
+		if out.Mismatch != nil {
+			b.Fatalf("%+v", out.Mismatch)
+		}
+		if run > 1 {
+			err = out.Draft.Discard()
+		} else {
+			err = out.Draft.Commit()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	return took
+}
