@@ -91,7 +91,7 @@ func (e *Engine) Run(ctx context.Context, tasks []*Task) (outcomes []*Outcome, e
 		return nil, err
 	}
 	for _, g := range gens {
-		if err := g.closeFiles(); err != nil {
+		if err := g.closeFiles(ctx); err != nil {
 			return nil, err
 		}
 		outcomes = append(outcomes, g.out)
@@ -219,22 +219,29 @@ func (g *generation) meta(lane int) runfile.Meta {
 	return runfile.Meta{Identity: g.Identity, Run: g.Run, Lane: lane, Lanes: g.Lanes}
 }
 
-// closeFiles ends the files of a task and sums up. Those that it has ended are no longer among its files.
-func (g *generation) closeFiles() error {
-	for len(g.files) > 0 {
-		f := g.files[0]
-		g.files = g.files[1:]
-		s, err := f.w.Close()
-		if err != nil {
-			return err
-		}
-		g.out.Lanes = append(g.out.Lanes, s)
-		g.out.Rows += s.Rows
-		g.out.Bytes += s.Bytes
+// flushes is how many files are flushed to the disk at a time, which costs little more than one.
+const flushes = 8
+
+// closeFiles ends the files of a task and sums up. After an error none of them is open.
+func (g *generation) closeFiles(ctx context.Context) error {
+	files := g.files
+	g.files = nil
+	sums, errs := make([]runfile.Summary, len(files)), make([]error, len(files))
+	err := parallel(context.WithoutCancel(ctx), flushes, len(files), func(_, i int) error {
+		sums[i], errs[i] = files[i].w.Close()
+		return nil // the others are to be closed all the same
+	}, nil)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return err
+	}
+	for i, f := range files {
+		g.out.Rows += sums[i].Rows
+		g.out.Bytes += sums[i].Bytes
 		g.out.Bases += f.bases
 		g.out.Merged += f.past.read
 		g.out.Tiles += f.past.bytes
 	}
+	g.out.Lanes = sums
 	return nil
 }
 
