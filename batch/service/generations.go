@@ -63,22 +63,37 @@ func (s *Service) Rebuild(ctx context.Context, viewName string) (number int64, e
 	return number, err
 }
 
+// Ready waits as Promote does, and moves nothing.
+func (s *Service) Ready(ctx context.Context, viewName string, number int64) error {
+	v, err := s.look(ctx, viewName)
+	if err != nil {
+		return err
+	}
+	m, err := v.promotable(number)
+	if err != nil {
+		return err
+	}
+	return s.awaitReady(ctx, v, v.generation(m.Identity))
+}
+
 // Promote makes a generation the one that answers; the one that did is kept. It waits, at most Config.Wait, until the
 // generation is complete: every lane is whole and joined, and has taken in what the served one had when the call began.
 // Errors are of class ErrChoice or ErrNotReady.
 func (s *Service) Promote(ctx context.Context, viewName string, number int64) error {
-	return s.serve(ctx, viewName, func(v *viewState) (*journal.Member, error) {
-		m := v.journal.Number(number)
-		switch {
-		case m == nil:
-			return nil, fmt.Errorf("%w: view %s has no generation %d; versions lists them", ErrChoice, viewName, number)
-		case m.State == manifest.Served:
-			return nil, fmt.Errorf("%w: generation %d of view %s is served already", ErrChoice, number, viewName)
-		case m.State == manifest.Dropped:
-			return nil, fmt.Errorf("%w: generation %d of view %s was dropped; rebuild makes a new one", ErrChoice, number, viewName)
-		}
-		return m, nil
-	})
+	return s.serve(ctx, viewName, func(v *viewState) (*journal.Member, error) { return v.promotable(number) })
+}
+
+func (v *viewState) promotable(number int64) (*journal.Member, error) {
+	m, name := v.journal.Number(number), v.plan.Spec().Name
+	switch {
+	case m == nil:
+		return nil, fmt.Errorf("%w: view %s has no generation %d; versions lists them", ErrChoice, name, number)
+	case m.State == manifest.Served:
+		return nil, fmt.Errorf("%w: generation %d of view %s is served already", ErrChoice, number, name)
+	case m.State == manifest.Dropped:
+		return nil, fmt.Errorf("%w: generation %d of view %s was dropped; rebuild makes a new one", ErrChoice, number, name)
+	}
+	return m, nil
 }
 
 // Rollback moves the alias back to the generation in whose place the served one came, under the conditions of Promote,

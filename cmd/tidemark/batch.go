@@ -149,21 +149,23 @@ func recordsBelow(c position.Cut) int64 {
 func newBatch() *cobra.Command {
 	var o options
 	var once, check bool
-	var block int64
+	var repeat, block int64
 	cmd := &cobra.Command{
-		Use:   "batch JOB --once | --check",
+		Use:   "batch JOB --once | --check | --repeat RUN",
 		Short: "Make one run and publish it, or recompute everything and compare",
 		Long: `batch --once makes a run of every view that has new complete blocks in the archive, checks it, and publishes it until every
 lane has it; with nothing new it says so and exits 0. batch --check recomputes all states at the last cut from the whole
-archive and compares them with what the run files make together; it exits 1 if a row is wrong.`,
+archive and compares them with what the run files make together; it exits 1 if a row is wrong. After a run that failed its
+check no more are made: mend the cause, then batch --repeat RUN makes that run again, with its cut, and goes on as --once
+does; a running up goes on by itself then.`,
 		ValidArgsFunction: completeJob,
 		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := fromEnvironment(cmd, &o); err != nil {
 				return err
 			}
-			if once == check {
-				return usagef("say --once or --check")
+			if n := count(once, check, repeat != 0); n != 1 || repeat < 0 {
+				return usagef("say one of --once, --check and --repeat RUN")
 			}
 			j, err := loadJob(args[0])
 			if err != nil {
@@ -194,7 +196,11 @@ archive and compares them with what the run files make together; it exits 1 if a
 			if check {
 				return batchCheck(cmd.Context(), service, cmd.OutOrStdout())
 			}
-			return batchOnce(cmd.Context(), service, cmd.OutOrStdout())
+			work := service.Once
+			if repeat != 0 {
+				work = func(ctx context.Context) (batch.Report, error) { return service.Repeat(ctx, repeat) }
+			}
+			return batchOnce(cmd.Context(), work, cmd.OutOrStdout())
 		},
 	}
 	f := cmd.Flags()
@@ -205,8 +211,19 @@ archive and compares them with what the run files make together; it exits 1 if a
 	o.waitFlag(f)
 	f.BoolVar(&once, "once", false, "make and publish one run, if there is something new")
 	f.BoolVar(&check, "check", false, "recompute everything and compare it with the run files")
+	f.Int64Var(&repeat, "repeat", 0, "make the run of this number again, which failed its check")
 	f.Int64Var(&block, "block", 0, "offsets in a block of every source, a power of two; 0 = as the views were made with, or as the sources declare")
 	return cmd
+}
+
+// count returns how many are true.
+func count(all ...bool) (n int) {
+	for _, one := range all {
+		if one {
+			n++
+		}
+	}
+	return n
 }
 
 // batchProgress prints what batch does, at most every few seconds where it is only progress.
@@ -254,8 +271,8 @@ func batchLine(e batch.Event) string {
 	return line
 }
 
-func batchOnce(ctx context.Context, s *batch.Service, w io.Writer) error {
-	report, err := s.Once(ctx)
+func batchOnce(ctx context.Context, work func(context.Context) (batch.Report, error), w io.Writer) error {
+	report, err := work(ctx)
 	if err != nil {
 		return batchError(err)
 	}
@@ -275,8 +292,8 @@ func batchError(err error) error {
 	switch {
 	case errors.Is(err, batch.ErrCheck):
 		return &classed{errWrong, err}
-	case errors.Is(err, batch.ErrRevision):
-		return usagef("%w\nif blocks differ, leave --block out", err)
+	case errors.Is(err, batch.ErrRevision), errors.Is(err, batch.ErrChoice):
+		return asUsage(err)
 	case errors.Is(err, lane.ErrUnavailable):
 		return &classed{errUnreachable, err}
 	}

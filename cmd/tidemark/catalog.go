@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/serving/store"
 	"github.com/tidemark-io/tidemark/shared/job"
 	"github.com/tidemark-io/tidemark/shared/lane"
@@ -71,6 +72,27 @@ func (c *catalog) generations(ctx context.Context) ([]service.Generation, error)
 				return nil, err
 			}
 			out = append(out, service.Generation{Namespace: m.Namespace(g), Plan: plan, Lanes: g.Lanes, Block: g.Blocks, Origin: g.Origin})
+		}
+	}
+	return out, nil
+}
+
+// fed returns the generations of a view that are fed, compiled.
+func (c *catalog) fed(ctx context.Context, viewName string) ([]*lookup.Generation, error) {
+	ms, err := c.manifests(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []*lookup.Generation
+	for _, m := range ms {
+		for i := range m.Generations {
+			if g := &m.Generations[i]; m.View == viewName && g.State != manifest.Dropped {
+				one, err := lookup.NewGeneration(m, g)
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, one)
+			}
 		}
 	}
 	return out, nil

@@ -78,12 +78,12 @@ func jsonFields(t *testing.T, in *installation) {
 		},
 		{
 			"versions", in.askBatch("versions", "-o", "json").want(t, exitOK).stdout,
-			"generation identity lanes revision runs.cut.events/0 runs.cut.events/1 runs.cut.events/2 runs.cut.events/3 runs.digest runs.kind " +
+			"generation identity inherited lanes revision runs.cut.events/0 runs.cut.events/1 runs.cut.events/2 runs.cut.events/3 runs.digest runs.kind " +
 				"runs.published_lanes runs.rows runs.run runs.state state view",
 		},
 		{
 			"status", in.ask("status", "-o", "json").want(t, exitOK).stdout,
-			"job views.cut.events/0 views.cut.events/1 views.cut.events/2 views.cut.events/3 views.degraded views.generation views.identity views.lanes " +
+			"job views.cut.events/0 views.cut.events/1 views.cut.events/2 views.cut.events/3 views.degraded views.failed views.generation views.identity views.lanes " +
 				"views.lanes_whole views.partitions.archived views.partitions.end views.partitions.lag views.partitions.next views.partitions.partition " +
 				"views.published_run views.revision views.run views.state views.view",
 		},

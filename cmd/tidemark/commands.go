@@ -16,7 +16,7 @@ func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newDemo(), newUp(), newBroker(), newGen(), newProduce(),
 		newGet(), newVerify(), newExplain(), newLog(), newRejects(),
-		newBatch(), newVersions(), newStatus(), newCheck(), newTest(), newPlan(), newRefill(), newCompletion(),
+		newBatch(), newRebuild(), newDiff(), newPromote(), newRollback(), newDrop(), newVersions(), newStatus(), newCheck(), newTest(), newPlan(), newRefill(), newCompletion(),
 	}
 }
 

@@ -59,6 +59,7 @@ var (
 	descRun       = prometheus.NewDesc("tidemark_batch_run", "Last checked run.", []string{"view", "generation"}, nil)
 	descPublished = prometheus.NewDesc("tidemark_batch_published_run", "Run that every lane has taken in.", []string{"view", "generation"}, nil)
 	descRowsLeft  = prometheus.NewDesc("tidemark_batch_rows_left", "Rows of run files that lanes are still to take in.", []string{"view", "generation"}, nil)
+	descFailed    = prometheus.NewDesc("tidemark_batch_failed", "1 if batch makes no more runs: one failed its check, or the archive does not give what one needs.", nil, nil)
 	descStopped   = prometheus.NewDesc("tidemark_speed_stopped", "1 if the partition stopped and needs an operator.", []string{"partition"}, nil)
 )
 
@@ -66,7 +67,7 @@ var (
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descDecoded, descRejected, descErrors, descFolded, descFlushes, descTiles, descFailures, descRefusals, descFreshness, descPosition, descLag,
-		descOpenBytes, descWaiting, descStopped, descRun, descPublished, descRowsLeft,
+		descOpenBytes, descWaiting, descStopped, descRun, descPublished, descRowsLeft, descFailed,
 	} {
 		ch <- d
 	}
@@ -75,6 +76,11 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	if b := m.node.batch; b != nil {
+		failed := 0.0
+		if b.failure() != nil {
+			failed = 1
+		}
+		ch <- prometheus.MustNewConstMetric(descFailed, prometheus.GaugeValue, failed)
 		for _, v := range b.service.Status() {
 			labels := []string{v.View, strconv.FormatInt(v.Generation, 10)}
 			ch <- prometheus.MustNewConstMetric(descRun, prometheus.GaugeValue, float64(v.Run), labels...)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,21 +70,44 @@ func setSourceBlock(j *job.Job, source string, block int64) {
 	}
 }
 
-// adoptBlocks gives a job's sources the block sizes that its served generations were made with: they are fixed then, and
-// who starts a role again need not know with which --block it was started first.
+// adoptBlocks gives each view's sources the block sizes that its served generation was made with: they are fixed then, and
+// who starts a role again need not know with which --block it was started first. Where views differ, the archive takes the
+// smallest: every larger block is made of whole ones of them.
 func adoptBlocks(ctx context.Context, c *catalog) error {
 	all, err := c.manifests(ctx)
 	if err != nil {
 		return lookupError(err)
 	}
+	smallest := map[string]int64{}
 	for _, m := range all {
-		if g := m.Served(); g != nil {
-			for source, block := range g.Blocks {
-				setSourceBlock(c.job, source, block)
+		g := m.Served()
+		if g == nil {
+			continue
+		}
+		adoptViewBlocks(c.job, m.View, g.Blocks)
+		for source, block := range g.Blocks {
+			if known := smallest[source]; known == 0 || block < known {
+				smallest[source] = block
 			}
 		}
 	}
+	for i := range c.job.Sources {
+		src := &c.job.Sources[i]
+		src.Block = cmp.Or(smallest[src.Name], src.Block)
+	}
 	return nil
+}
+
+func adoptViewBlocks(j *job.Job, viewName string, blocks map[string]int64) {
+	for i := range j.Views {
+		if j.Views[i].Name != viewName {
+			continue
+		}
+		for k := range j.Views[i].Sources {
+			src := &j.Views[i].Sources[k]
+			src.Block = cmp.Or(blocks[src.Name], src.Block)
+		}
+	}
 }
 
 // awaited is something that a command needs and that may come up later.

@@ -35,6 +35,7 @@ type viewStatus struct {
 	Whole      int               `json:"lanes_whole"`   // lanes that can claim their content
 	Published  int64             `json:"published_run"` // every lane has taken in all runs up to this one
 	Degraded   *string           `json:"degraded"`      // why a lane cannot claim its content, of the first that cannot
+	Failed     *string           `json:"failed"`        // why no more runs are made: the run after Run did not pass its check
 	Partitions []partitionStatus `json:"partitions"`
 }
 
@@ -125,6 +126,9 @@ func (c *catalog) status(ctx context.Context, h *history.Log) (*statusReport, er
 	}
 	for _, m := range ms {
 		for i := range m.Generations {
+			if m.Generations[i].State == manifest.Dropped {
+				continue // nothing is to come of it; versions lists it
+			}
 			v, err := c.generationStatus(ctx, h, m, &m.Generations[i])
 			if err != nil {
 				return nil, err
@@ -142,6 +146,9 @@ func (c *catalog) generationStatus(ctx context.Context, h *history.Log, m *manif
 	}
 	for p, next := range g.Cut {
 		v.Cut[p.String()] = next
+	}
+	if f := g.Failed; f != nil {
+		v.Failed = textOrNull(fmt.Sprintf("run %d failed its check at %s: %s; no more runs are made: mend the cause, then batch --repeat %d", f.Run, f.Entity, f.Reason, f.Run))
 	}
 	marks, err := c.store.Marks(ctx, m.LaneIDs(g))
 	if err != nil {
@@ -214,6 +221,9 @@ func (r *statusReport) write(w io.Writer, asJSON bool) error {
 	for _, v := range r.Views {
 		fmt.Fprintf(w, "view %s, generation %d (%s, %s): %s, %d of %d lanes whole\n",
 			v.View, v.Generation, v.State, v.Identity, v.runs(), v.Whole, v.Lanes)
+		if v.Failed != nil {
+			fmt.Fprintf(w, "  failed: %s\n", *v.Failed)
+		}
 		if v.Degraded != nil {
 			fmt.Fprintf(w, "  degraded: %s\n", *v.Degraded)
 		}

@@ -14,13 +14,15 @@ import (
 func newVerify() *cobra.Command {
 	var o options
 	var sample int
+	var all bool
 	cmd := &cobra.Command{
 		Use:   "verify JOB",
 		Short: "Compare every entity in the store, byte for byte, with a plain fold of the log",
 		Long: `verify reads every row with the marks of its lane at one instant, folds the log (the archive, then Kafka) up to what
 those marks claim, with the plain fold, and compares bytes. It can run while everything else runs. What cannot be verified
 counts as wrong: a lane that is not whole after --wait, a mark past the log's end, a tile that does not read. If a lane is
-damaged, delete all its marks: it fills itself. Exit code 1 if anything is wrong.`,
+damaged, delete all its marks: it fills itself. Exit code 1 if anything is wrong. --all verifies every generation that is
+fed, beside the one that is served.`,
 		ValidArgsFunction: completeJob,
 		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,9 +51,11 @@ damaged, delete all its marks: it fills itself. Exit code 1 if anything is wrong
 			if err := awaitServed(ctx, &o, logger, r, r.Views()...); err != nil {
 				return err
 			}
-			report, err := verify.Run(ctx, verify.Config{
-				Reader: r, Store: s, Log: h, Sample: sample, Wait: o.wait, Progress: progressTo(cmd.ErrOrStderr()),
-			})
+			cfg := verify.Config{Reader: r, Store: s, Log: h, Sample: sample, Wait: o.wait, Progress: progressTo(cmd.ErrOrStderr())}
+			if all {
+				cfg.Generations = newCatalog(j, s).fed
+			}
+			report, err := verify.Run(ctx, cfg)
 			if err != nil {
 				return lookupError(err)
 			}
@@ -67,6 +71,7 @@ damaged, delete all its marks: it fills itself. Exit code 1 if anything is wrong
 	o.archiveFlag(f)
 	o.waitFlag(f)
 	o.outputFlag(f)
+	f.BoolVar(&all, "all", false, "verify every generation that is fed, not the served one alone")
 	f.IntVar(&sample, "sample", 0, "verify about this many entities of each view, chosen at random; 0 = all")
 	return cmd
 }

@@ -22,6 +22,7 @@ type versionReport struct {
 	Revision   string      `json:"revision"`
 	State      string      `json:"state"`
 	Lanes      int         `json:"lanes"`
+	Inherited  bool        `json:"inherited"` // its journal was lost: served as the store has it, without runs
 	Runs       []runReport `json:"runs"`
 }
 
@@ -79,7 +80,7 @@ func versionReports(all []batch.Version) []versionReport {
 	out := []versionReport{}
 	for i := range all {
 		v := &all[i]
-		r := versionReport{View: v.View, Generation: v.Number, Identity: v.Identity, Revision: v.Revision, State: string(v.State), Lanes: v.Lanes, Runs: []runReport{}}
+		r := versionReport{View: v.View, Generation: v.Number, Identity: v.Identity, Revision: v.Revision, State: string(v.State), Lanes: v.Lanes, Inherited: v.Inherited, Runs: []runReport{}}
 		for k := range v.Runs {
 			run := &v.Runs[k]
 			one := runReport{Run: run.Run, Kind: string(run.Kind), State: run.State, Cut: map[string]int64{}, Digest: run.Digest, Rows: run.Rows, Published: run.Published}
@@ -100,6 +101,10 @@ func printVersions(w io.Writer, name string, all []versionReport) error {
 	}
 	for _, v := range all {
 		fmt.Fprintf(w, "view %s, generation %d (%s), identity %s, revision %.12s\n", v.View, v.Generation, v.State, v.Identity, v.Revision)
+		if v.Inherited {
+			fmt.Fprintln(w, "  its journal was lost; it is fed and served as the store has it, and gets no runs")
+			continue
+		}
 		if len(v.Runs) == 0 {
 			fmt.Fprintln(w, "  no run yet")
 			continue

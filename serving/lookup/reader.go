@@ -153,17 +153,26 @@ func (r *Reader) served(ctx context.Context, name string, since time.Time) (*Gen
 	if v.gen != nil && v.gen.Identity == g.Identity && v.spec == string(spec) {
 		return v.gen, nil
 	}
-	v.spec = string(spec)
+	gen, err := NewGeneration(m, g)
+	if err != nil {
+		return nil, err
+	}
+	v.spec, v.gen = string(spec), gen
+	return v.gen, nil
+}
+
+// NewGeneration compiles a generation of a manifest, whatever its state.
+func NewGeneration(m *manifest.Manifest, g *manifest.Generation) (*Generation, error) {
 	plan, err := view.Compile(g.Spec)
 	if err != nil {
-		return nil, fmt.Errorf("compiling view %s of generation %d: %w", name, g.Number, err)
+		return nil, fmt.Errorf("compiling view %s of generation %d: %w", m.View, g.Number, err)
 	}
-	v.gen = &Generation{
+	out := &Generation{
 		Identity: g.Identity, Number: g.Number, Revision: g.Revision, Namespace: m.Namespace(g), Lanes: g.Lanes, Plan: plan,
 		marks: make([]cachedMarks, g.Lanes),
 	}
-	v.gen.mergers.New = func() any { return plan.NewMerger() }
-	return v.gen, nil
+	out.mergers.New = func() any { return plan.NewMerger() }
+	return out, nil
 }
 
 // laneMarks returns marks of lanes read after since, when the oldest were read, and whether any come from the cache.
