@@ -1,10 +1,11 @@
 """Compares what `tidemark get JOB VIEW - -o json` answered with the reference: numbers that are no integers within 1e-12
-relative, everything else equal. What cannot be judged counts as different.
+relative, estimates within their stated error, everything else equal. What cannot be judged counts as different.
 """
 
 import json
 
 import decode
+from definitions import Estimated
 from output import encoded, milliseconds
 
 TOLERANCE = 1e-12
@@ -23,6 +24,13 @@ def same(a, b):
     if isinstance(a, list):
         return len(a) == len(b) and all(map(same, a, b))
     return a == b
+
+
+def agree(value, answer):
+    """Whether an answer is the reference's value, or near enough to it where it is an estimate."""
+    if isinstance(value, Estimated):
+        return isinstance(answer, decode.Number) and decode.INTEGER.match(answer) and value.allows(int(answer))
+    return same(STRICT.decode(encoded(value)), answer)
 
 
 def integers(a, b):
@@ -77,7 +85,7 @@ class Comparison:
         for name in [*want, *(n for n in got if n not in want)]:
             a, b = want.get(name), dict(got[name]) if name in got else None
             ours, theirs = a and f"{encoded(a[0])} ({a[1]})", b and f"{text(b['value'])} ({b['status']})"
-            if a is None or b is None or a[1] != b["status"] or not same(STRICT.decode(encoded(a[0])), b["value"]):
+            if a is None or b is None or a[1] != b["status"] or not agree(a[0], b["value"]):
                 self.differ(entity.view.name, entity.key, name, ours, theirs)
 
     def missing(self):

@@ -9,7 +9,8 @@ nothing of how tidemark computes or stores: no blocks, tiles, runs or lanes.
 
 It prints a JSON object for each entity, in order of views and keys:
 {"view", "key", "found", "events", "newest", "as_of", "features": {name: value}}; or with "error" in place of features, if
-the entity's newest event is more than 10 s after the as_of. With --against it compares answers of `tidemark get JOB VIEW
+the entity's newest event is more than 10 s after the as_of; and with "estimated", the features that are exact here and an
+estimate there, with the relative error allowed. With --against it compares answers of `tidemark get JOB VIEW
 - -o json` with its own at the very as_of of each, and prints every difference. Exit code 1 says that something differs.
 """
 
@@ -24,7 +25,7 @@ import records  # noqa: E402
 import retail  # noqa: E402
 import usedcar  # noqa: E402
 from compare import Comparison, answered  # noqa: E402
-from definitions import SECOND  # noqa: E402
+from definitions import ESTIMATE_ERROR, SECOND, Estimated  # noqa: E402
 from output import encoded, milliseconds, rfc3339  # noqa: E402
 
 JOBS = {"retail": retail, "usedcar": usedcar}
@@ -85,7 +86,9 @@ def profile(entity, as_of):
            "newest": rfc3339(entity.newest), "as_of": rfc3339(as_of)}
     if as_of < entity.newest:
         return out | {"error": "the newest event is later than as_of"}
-    return out | {"features": {name: v for name, (v, _) in entity.features(as_of).items()}}
+    features = {name: v for name, (v, _) in entity.features(as_of).items()}
+    estimated = {name: ESTIMATE_ERROR for name, v in features.items() if isinstance(v, Estimated)}
+    return out | ({"estimated": estimated} if estimated else {}) | {"features": features}
 
 
 def arguments():

@@ -8,6 +8,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -103,6 +104,31 @@ func TestRetailExcerpt(t *testing.T) {
 	compareAt(t, w, w.newest()+3*window.Day)
 }
 
+// TestEstimated is a customer who has bought a few items more than are kept exactly, and one who has bought just as many.
+func TestEstimated(t *testing.T) {
+	w := newWorld(t, "retail", 2)
+	for i := range 2_600 {
+		customer, items := "many", 1_500
+		if i%2 == 0 {
+			customer, items = "some", 1_024
+		}
+		w.add(t, i/2%2, 0, wildEnd, fmt.Appendf(nil, `{"invoice":"1","stock_code":"%d","invoice_time":%d,"customer_id":"%s","quantity":1,"price":%d.5}`,
+			i/2%items, wildEnd-int64(i)*2*window.Hour, customer, i%50))
+	}
+	estimated := 0
+	for _, at := range []int64{newest, wildEnd + 60*window.Day} {
+		for _, p := range w.reference(t, at) {
+			if estimated += len(p.Estimated); p.Key == "customer_id:some" && len(p.Estimated) > 0 {
+				t.Errorf("%s of %s is estimated", p.Key, p.AsOf)
+			}
+		}
+		compareAt(t, w, at)
+	}
+	if estimated == 0 {
+		t.Error("nothing is estimated: the test has lost its point")
+	}
+}
+
 // TestRetailWhole is the whole year of the data set.
 func TestRetailWhole(t *testing.T) {
 	const variable = "TIDEMARK_RETAIL_CSV"
@@ -165,7 +191,7 @@ func compareAt(t *testing.T, w *world, asOf int64) []profile {
 	for i := range ours {
 		a, b := ours[i], theirs[i]
 		for name, value := range a.Features {
-			if !same(generic(t, value), generic(t, b.Features[name])) {
+			if allowed, estimated := b.Estimated[name]; !near(t, value, b.Features[name], allowed) && (estimated || !same(generic(t, value), generic(t, b.Features[name]))) {
 				t.Errorf("%s %s as of %s: %s is %s, the reference says %s", a.View, a.Key, a.AsOf, name, value, b.Features[name])
 				wrong++
 			}
@@ -173,7 +199,7 @@ func compareAt(t *testing.T, w *world, asOf int64) []profile {
 		if len(a.Features) != len(b.Features) {
 			t.Errorf("%s %s: %d features, the reference has %d", a.View, a.Key, len(a.Features), len(b.Features))
 		}
-		a.Features, b.Features = nil, nil
+		a.Features, b.Features, b.Estimated = nil, nil, nil
 		if !reflect.DeepEqual(a, b) {
 			t.Errorf("%+v\nthe reference has %+v", a, b)
 			wrong++
@@ -183,6 +209,19 @@ func compareAt(t *testing.T, w *world, asOf int64) []profile {
 		}
 	}
 	return ours
+}
+
+// near tells whether an estimate is within the error allowed; no other value is.
+func near(t *testing.T, estimate, exact []byte, allowed float64) bool {
+	t.Helper()
+	a, okA := generic(t, estimate).(json.Number)
+	b, okB := generic(t, exact).(json.Number)
+	if !okA || !okB || allowed == 0 {
+		return false
+	}
+	x, errX := a.Float64()
+	y, errY := b.Float64()
+	return errX == nil && errY == nil && math.Abs(x-y) <= allowed*y
 }
 
 func generic(t *testing.T, text []byte) (v any) {

@@ -120,6 +120,8 @@ type profile struct {
 	Newest   string                     `json:"newest"`
 	AsOf     string                     `json:"as_of"`
 	Error    string                     `json:"error,omitempty"`
+	// Estimated are the features that the reference knows exactly and we estimate, with the relative error allowed.
+	Estimated map[string]float64 `json:"estimated,omitempty"`
 	Features map[string]json.RawMessage `json:"features"`
 }
 
