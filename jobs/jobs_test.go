@@ -59,7 +59,7 @@ func TestEveryOperatorIsUsed(t *testing.T) {
 			used[f.Op]++
 		}
 	}
-	for _, op := range []string{"count", "sum", "avg", "min", "max", "first", "last", "last_n", "top_k", "set", "map", "active_days", "sessions", ""} {
+	for _, op := range []string{"count", "sum", "avg", "variance", "distinct", "histogram", "min", "max", "first", "last", "last_n", "top_k", "set", "map", "active_days", "sessions", ""} {
 		if used[op] == 0 {
 			t.Errorf("no feature uses operator %q", op)
 		}

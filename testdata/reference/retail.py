@@ -1,7 +1,8 @@
 """The job retail, restated by hand from jobs/retail; a test compares the names."""
 
-from definitions import (Feature, View, active_days, average, count, days, each, element_set, first, horizon,
-                         key_values, last, last_n, maximum, minimum, ratios, sessions, top_k, total)
+from definitions import (Feature, View, active_days, average, count, days, distinct, each, element_set, first,
+                         histogram, horizon, key_values, last, last_n, maximum, minimum, ratios, sessions, top_k,
+                         total, variance)
 from records import Source
 
 
@@ -57,6 +58,9 @@ CUSTOMER = View(
     ratios("90d all", "returns_share", "return_lines", "lines"),
     Feature("line_revenue_avg_all", average("revenue"), where=sale),
     Feature("line_revenue_max_90d", maximum("revenue"), where=sale, window="90d", default='"0.000"'),
+    Feature("line_revenue_variance_all", variance("revenue"), where=sale),
+    Feature("quantity_hist_90d", histogram("quantity", [2, 6, 12, 24, 100]), where=sale, window="90d"),
+    each("30d 90d all", "items", distinct("stock_code"), where=sale),
     Feature("top_items", top_k("stock_code", weight="quantity", half_life="30d", limit=10), where=sale,
             window=horizon("360d", "30d")),
     kept("kept_items", limit=20),
@@ -80,6 +84,9 @@ ITEM = View(
     each("90d all", "price_max", maximum("price"), where=sale),
     Feature("price_avg_90d", average("price"), where=sale, window="90d"),
     Feature("country_prices", key_values("country", values=("price", "quantity"), n=50), where=sale),
+    Feature("price_variance_90d", variance("price"), where=sale, window="90d"),
+    Feature("price_hist_90d", histogram("price", [500, 1000, 2000, 5000, 10000, 20000]), where=sale, window="90d"),
+    each("30d all", "buyers", distinct("customer_id"), where=sale),
     Feature("last_sale", last("price", "quantity", "customer_id", "country"), where=sale),
     Feature("first_description", first("description")),
     Feature("last_buyers", last_n("customer_id", 20), where=sale),

@@ -1,7 +1,8 @@
 """The job usedcar, restated by hand from jobs/usedcar; a test compares the names."""
 
-from definitions import (Feature, Ratio, View, active_days, average, count, days, each, element_set, first, horizon,
-                         key_values, last, last_n, maximum, minimum, ratios, sessions, top_k, total)
+from definitions import (Feature, Ratio, View, active_days, average, count, days, distinct, each, element_set,
+                         first, histogram, horizon, key_values, last, last_n, maximum, minimum, ratios, sessions,
+                         top_k, total, variance)
 from records import Source
 
 BAND_EDGES = [3000000, 5000000, 8000000, 10000000, 15000000, 20000000, 30000000, 50000000]
@@ -96,6 +97,8 @@ USER = View(
     Feature("fav_price_min_90d", minimum("price"), where=kind("favorite"), window="90d"),
     Feature("fav_price_max_90d", maximum("price"), where=kind("favorite"), window="90d"),
     Feature("view_price_avg_30d", average("price"), where=kind("view"), window="30d"),
+    Feature("view_price_variance_30d", variance("price"), where=kind("view"), window="30d"),
+    Feature("price_band_hist_30d", histogram("price", BAND_EDGES), where=kind("view"), window="30d"),
     Feature("mileage_avg_30d", average("mileage_km"), where=kind("view"), window="30d"),
 
     favorites("fav_set", limit=50),
@@ -107,6 +110,7 @@ USER = View(
     Feature("session_ms_avg_7d", sessions("30m", "avg_length"), where=acts, window="7d"),
     Feature("session_ms_now", sessions("30m", "current_length"), where=acts, window="7d", default="0"),
 
+    each("7d 30d", "uniq_listings", distinct("listing_id"), where=kind("view")),
     Feature("last_views", last_n("listing_id", 50), where=kind("view"), window="30d"),
     Feature("last_search", last("query", "filters"), where=kind("search"), window="30d"),
     Feature("first_seen", minimum("recv_time")),
@@ -125,6 +129,7 @@ LISTING = View(
     Feature("price_min_30d", minimum("price"), window="30d"),
     Feature("price_max_30d", maximum("price"), window="30d"),
     Feature("first_seen", minimum("recv_time")),
+    Feature("uniq_viewers_24h", distinct("device_id"), where=kind("view"), window="24h"),
     Feature("last_viewers", last_n("device_id", 20), where=kind("view"), window="24h"),
     Feature("viewer_cities", top_k("city_id", half_life="3d", limit=5), where=kind("view"),
             window=horizon("30d", "3d")))
