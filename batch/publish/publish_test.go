@@ -69,8 +69,10 @@ func simulate(t *testing.T, seed uint64) error {
 		return []memstore.Fate{memstore.LoseCall, memstore.LoseReply, memstore.Twice, memstore.Hold, memstore.Fail}[rng.IntN(5)]
 	})
 	p := newPublisher(t, w)
-	for range 120 {
-		switch rng.IntN(12) {
+	for range 160 {
+		switch rng.IntN(13) {
+		case 12:
+			w.tidy()
 		case 0:
 			w.addRun()
 		case 1:
@@ -246,7 +248,9 @@ func TestBeginCall(t *testing.T) {
 // TestErrorsOfOneLane shows that a lane that needs somebody to act does not hold up the others, and keeps its content.
 func TestErrorsOfOneLane(t *testing.T) {
 	w := newWorld(t, rand.New(rand.NewPCG(2, 2)))
-	w.addRun()
+	for len(w.cuts) < 2 {
+		w.addRun()
+	}
 	set := func(mark string) {
 		w.store.EmptyLane(w.target.LaneID(0))
 		w.store.Apply(t.Context(), []lane.Call{{Lane: w.target.LaneID(0), Name: lane.BatchName, AnyMark: true, Set: mark}})
@@ -282,7 +286,7 @@ func TestRates(t *testing.T) {
 		w.addRun()
 	}
 	rows := int64(0)
-	for _, r := range w.target.Runs {
+	for _, r := range w.target.Runs[w.target.BasesFrom-1:] {
 		for _, n := range r.Rows {
 			rows += n
 		}
@@ -323,7 +327,9 @@ func TestLimits(t *testing.T) {
 // TestSweep shows that rows of earlier fillings go after the grace and not before, and no others.
 func TestSweep(t *testing.T) {
 	w := newWorld(t, rand.New(rand.NewPCG(4, 4)))
-	w.addRun()
+	for len(w.cuts) < 2 {
+		w.addRun()
+	}
 	synctest.Test(t, func(t *testing.T) {
 		targets := []*publish.Target{&w.target}
 		p := newPublisher(t, w)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -46,12 +47,15 @@ type world struct {
 	events [2][logEnd]int // by partition and offset: the key, -1 for a gap
 	origin position.Cut
 	cuts   []position.Cut // of runs; cuts[0] is the origin
+	every  int64          // in so many runs a key gets a fresh base
+	bases  [keys]int64    // by key: the newest run with a base of it, or of its turn
+	tiles  [keys][]tile.Header
 	target publish.Target
 	store  *memstore.Store
 }
 
 func newWorld(t testing.TB, rng *rand.Rand) *world {
-	w := &world{t: t, rng: rng, dir: t.TempDir(), lanes: 2 << rng.IntN(2), store: memstore.New()}
+	w := &world{t: t, rng: rng, dir: t.TempDir(), lanes: 2 << rng.IntN(2), every: []int64{1, 2, 3, 5, 32}[rng.IntN(5)], store: memstore.New()}
 	for p := range w.events {
 		for offset := range w.events[p] {
 			w.events[p][offset] = rng.IntN(keys+1) - 1
@@ -115,16 +119,13 @@ func (w *world) addRun() {
 		f, err := draft.Create(strconv.Itoa(n), runfile.Meta{Identity: identity, Run: run, Lane: n, Lanes: w.lanes})
 		w.must(err)
 		for k := range keys {
-			body, blocks := w.body(k, last, cut)
-			if lane.Of(keyHash(k), w.lanes) != n || body == nil {
+			if lane.Of(keyHash(k), w.lanes) != n {
 				continue
 			}
-			h := tile.Header{Kind: tile.KindDelta, Run: run}
-			if run == 1 {
-				h.Kind = tile.KindBase
+			if row := w.change(k, run, last, cut); row != nil {
+				w.must(f.Append(row))
+				rows[n]++
 			}
-			w.must(f.Append(&runfile.Row{Hash: keyHash(k), Key: keyName(k), Tile: append(h.Append(nil), body...), Superseded: blocks}))
-			rows[n]++
 		}
 		_, err = f.Close()
 		w.must(err)
@@ -132,6 +133,42 @@ func (w *world) addRun() {
 	w.must(draft.Commit())
 	w.cuts = append(w.cuts, cut)
 	w.target.Runs = append(slices.Clone(w.target.Runs), publish.Run{Cut: cut, Rows: rows})
+	w.target.BasesFrom = slices.Min(w.bases[:])
+}
+
+// change makes a key's row of change of a run, nil if it has none.
+func (w *world) change(k int, run int64, last, cut position.Cut) *runfile.Row {
+	h := tile.Header{Kind: tile.KindDelta, Run: run}
+	body, blocks := w.body(k, last, cut)
+	superseded := blocks
+	if run == 1 || (int64(k)+run)%w.every == 0 {
+		h.Kind, w.bases[k] = tile.KindBase, run
+		body, _ = w.body(k, nil, cut)
+		superseded = append(w.tiles[k], blocks...)
+		w.tiles[k] = nil
+	}
+	if body == nil {
+		return nil
+	}
+	w.tiles[k] = append(w.tiles[k], h)
+	return &runfile.Row{Hash: keyHash(k), Key: keyName(k), Tile: append(h.Append(nil), body...), Superseded: superseded}
+}
+
+// tidy removes the files that no lane has still to take in, and none needs to be begun.
+func (w *world) tidy() {
+	keep := w.target.BasesFrom
+	for n := range w.lanes {
+		marks, err := w.store.Marks(w.t.Context(), []lane.ID{w.target.LaneID(n)})
+		w.must(err)
+		if b, begun, err := marks[0].Batch(); begun {
+			w.must(err)
+			keep = min(keep, b.Run)
+		}
+	}
+	// What is gone is gone: a lane that goes back behind it later finds no file.
+	for ; w.target.Lowest < keep; w.target.Lowest++ {
+		w.must(os.RemoveAll(w.folder(w.target.Lowest)))
+	}
 }
 
 // speed flushes one partition of one lane as the speed layer does, to a position somewhere further or as far as asked.
@@ -188,6 +225,16 @@ func (w *world) content(value []byte) (h tile.Header, events []event, last [2]in
 		last[e.partition] = max(last[e.partition], e.offset)
 	}
 	return h, events, last
+}
+
+// runTiles counts the bases and deltas of a row.
+func (w *world) runTiles(values [][]byte) (n int64) {
+	for _, v := range values {
+		if h, _, _ := w.content(v); h.Kind != tile.KindBlock {
+			n++
+		}
+	}
+	return n
 }
 
 // row merges a row as a reader does and returns its events, and the names of fields that a reader passes over.
@@ -267,6 +314,9 @@ func (w *world) read(n, k int) (marks lane.Marks, events []event, leftovers int,
 	var values [][]byte
 	for _, f := range exact[0].Fields {
 		values = append(values, f.Value)
+	}
+	if n := w.runTiles(values); n > max(1, w.every) {
+		return nil, nil, 0, fmt.Errorf("key %d has %d tiles of runs, with a base each %d", k, n, w.every)
 	}
 	events, leftovers = w.row(values)
 	return exact[0].Marks, events, leftovers, nil
