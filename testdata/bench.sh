@@ -6,6 +6,8 @@ go=${GO:-go}
 echo "machine: $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg)"
 echo "== full run of both views, from Parquet to run files, beside the bare scan (floor: 1 M events/s)"
 "$go" test ./cmd/tidemark -run '^$' -bench 'FullRun' -benchtime 3x -timeout 30m | grep Benchmark
+echo "== a run over 1 % after a full run over the rest (floor: 3 % of its CPU, from 10 M events on), and its share of compaction (floor: 1.5/32)"
+"$go" test ./cmd/tidemark -run '^$' -bench 'Runs$' -benchtime 1x -timeout 30m | grep Benchmark
 echo "== decode and fold of both views on one core, beside decode alone (floor: 400k events/s, 0 allocations)"
 "$go" test ./speed/fold -run '^$' -bench 'DecodeAndFold' -cpu 1 -timeout 30m | grep Benchmark
 echo "== raw fetch and decode of record batches"

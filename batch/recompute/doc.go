@@ -11,6 +11,13 @@
 // entities. Workers take shards in turns, each beginning elsewhere, and hold a shard's lock while it folds. In which order
 // batches reach a shard does not matter: states are order-free.
 //
+// # Compaction
+//
+// In the hash ranges that a task names, rows are fresh bases: the changes of the run pass by beside the merged rows of
+// earlier runs' files, both in order of hash and key, and what comes out is the merge of the two (laneFile, past). The same
+// walk over merged files, beside rows computed from the whole archive, is the full check (comparer). Files are streamed: one
+// block of each is in memory, and those of one lane are open for each worker.
+//
 // # Memory
 //
 // When the folds outgrow the budget, the upper half of the shards that are still live is given up: their states are
@@ -21,7 +28,8 @@
 // # Check
 //
 // About a thousand rows of each run, chosen by hash, are computed a second time: their events are kept aside as they are
-// scanned, folded by the oracle, which shares no code with the folds, and compared with the bytes in the files.
+// scanned, folded by the oracle, which shares no code with the folds, and compared with the bytes in the files, or with
+// those that were merged into a fresh base.
 //
 // The package knows the archive, folds and run files. It knows nothing of journals, stores, lanes' marks or clocks.
 package recompute

@@ -2,7 +2,7 @@
 // new in the archive, and takes care of the lanes.
 //
 //	tick  (cron)         list the archive → register a run of each generation → recompute → check → journal
-//	care  (each second)  manifest in the store → marks of all lanes → begin, bring, sweep
+//	care  (each second)  manifest in the store → marks of all lanes → begin, bring, sweep, tidy
 //
 // The two know each other through the journals alone: what is checked is published. A process that dies in either goes on
 // where journals and marks say; two processes over one state folder waste work and break nothing.
@@ -11,8 +11,8 @@
 //
 // One function decides it (fatal). A store that is away is waited for. A lane that somebody has to mend (a damaged mark, a
 // full store, a damaged run file) is reported and tried again, while all others are served. After a run that fails its
-// check, or that the archive does not give what it needs, no more runs are made, and lanes are cared for as before. A store
-// that was filled from another journal, and a journal that does not read, end the role.
+// check, or that the archive or the files of earlier runs do not give what it needs, no more runs are made, and lanes are
+// cared for as before. A store that was filled from another journal, and a journal that does not read, end the role.
 //
 // # Generations
 //

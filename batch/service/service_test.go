@@ -662,7 +662,7 @@ func TestStatus(t *testing.T) {
 	_, err := s.Once(t.Context())
 	must(t, err)
 	all := s.Status()
-	if len(all) != 2 || all[0].Run != 1 || all[0].Pending != 0 || !all[0].Lanes.Complete() || all[0].Lanes.Lanes != 2 {
+	if len(all) != 2 || all[0].Run != 1 || all[0].Kind != journal.Full || all[0].Pending != 0 || !all[0].Lanes.Complete() || all[0].Lanes.Lanes != 2 {
 		t.Fatalf("%+v", all)
 	}
 }

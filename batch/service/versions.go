@@ -124,7 +124,8 @@ type ViewStatus struct {
 	View       string
 	Generation int64
 	State      manifest.State
-	Run        int64 // last checked; 0 for none
+	Run        int64        // last checked; 0 for none
+	Kind       journal.Kind // of that run; empty for none
 	Cut        position.Cut
 	Pending    int64          // registered and not checked; 0 for none
 	Lanes      publish.Status // as of the last pass; zero before the first
@@ -141,6 +142,9 @@ func (s *Service) Status() []ViewStatus {
 				continue
 			}
 			st := ViewStatus{View: g.View, Generation: g.Number, State: g.member.State, Run: g.LastChecked(), Cut: g.Cut(g.LastChecked()), Lanes: s.seen[g.Namespace()]}
+			if st.Run > 0 {
+				st.Kind = g.Runs[st.Run-1].Kind
+			}
 			if p := g.Pending(); p != nil {
 				st.Pending = p.Number
 			}

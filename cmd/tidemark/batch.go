@@ -99,7 +99,7 @@ func (b *batchLayer) summary() string {
 	for _, v := range b.service.Status() {
 		text := "no run yet"
 		if v.Run > 0 {
-			text = fmt.Sprintf("run %d, cut at %d records", v.Run, recordsBelow(v.Cut))
+			text = fmt.Sprintf("run %d (%s), cut at %d records", v.Run, v.Kind, recordsBelow(v.Cut))
 		}
 		if v.Run > 0 && !v.Lanes.Complete() {
 			text += fmt.Sprintf(", in %d of %d lanes", v.Lanes.Done, v.Lanes.Lanes)

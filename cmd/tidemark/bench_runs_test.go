@@ -41,15 +41,25 @@ func BenchmarkRuns(b *testing.B) {
 	var full, delta, due, whole time.Duration
 	for b.Loop() {
 		full += benchRun(b, j.Plans, dir, state, 1, position.Cut{}, most, 0)
-		delta += benchRun(b, j.Plans, dir, state, 2, most, all, 0)
-		due += benchRun(b, j.Plans, dir, state, 2, most, all, 32)
-		whole += benchRun(b, j.Plans, dir, state, 2, most, all, 1)
+		// What compaction adds to a run is the small difference of two larger figures: the least of some is taken of each.
+		delta += least(func() time.Duration { return benchRun(b, j.Plans, dir, state, 2, most, all, 0) })
+		due += least(func() time.Duration { return benchRun(b, j.Plans, dir, state, 2, most, all, 32) })
+		whole += least(func() time.Duration { return benchRun(b, j.Plans, dir, state, 2, most, all, 1) })
 	}
 	runs := float64(b.N)
 	b.ReportMetric(full.Seconds()/runs, "full-cpu-s")
 	b.ReportMetric(100*delta.Seconds()/full.Seconds(), "delta-%-of-full")
-	b.ReportMetric(whole.Seconds()/runs, "merging-all-cpu-s")
+	b.ReportMetric((whole-delta).Seconds()/runs, "merging-all-cpu-s")
 	b.ReportMetric(32*(due-delta).Seconds()/(whole-delta).Seconds(), "compaction-x/32-of-merging-all")
+}
+
+// least returns the least of seven measurements.
+func least(measure func() time.Duration) time.Duration {
+	best := measure()
+	for range 6 {
+		best = min(best, measure())
+	}
+	return best
 }
 
 // benchRun makes a run of all views, with a base each so many runs, and returns its CPU time.
