@@ -174,10 +174,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 			return errors.Join(err, l.Close())
 		}
 	}
-	srv := &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 1 << 16,
-	}
+	srv := newHTTPServer(mux)
 	n.beside.Go(func() {
 		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			n.fail(fmt.Errorf("serving HTTP: %w", err))

@@ -167,7 +167,8 @@ func parseTime(s string) (int64, error) {
 func formatTime(ms int64) string {
 	at := time.UnixMilli(ms).UTC()
 	day := ""
-	if n := at.Truncate(24*time.Hour).Sub(dayZero) / (24 * time.Hour); n != 0 {
+	// In whole days, since a Duration ends after 292 years.
+	if n := (at.Truncate(24*time.Hour).UnixMilli() - dayZero.UnixMilli()) / (24 * time.Hour).Milliseconds(); n != 0 {
 		day = fmt.Sprintf("%+dd", n)
 	}
 	switch {

@@ -266,6 +266,30 @@ func TestBatchGet(t *testing.T) {
 }
 
 // TestDegraded: a lane that cannot claim what it holds says so, and why.
+// TestMostKeys answers as many keys as a request may have, one of them as long as a key may be.
+func TestMostKeys(t *testing.T) {
+	w := newWorld(t)
+	keys := make([]string, api.MaxKeys)
+	for i := range keys {
+		keys[i] = w.someone()
+	}
+	keys[1] = "user:" + strings.Repeat("x", view.MaxKeyValueBytes)
+	body, err := json.Marshal(map[string]any{"keys": keys, "features": []string{w.plan.Features()[0].Spec.Name}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, a := w.ask("POST", "/v1/jobs/shop/views/"+w.plan.Spec().Name+"/profiles:batchGet", string(body))
+	profiles, _ := a["profiles"].([]any)
+	if code != http.StatusOK || len(profiles) != api.MaxKeys {
+		t.Fatalf("%d, %d profiles", code, len(profiles))
+	}
+	for i, p := range profiles {
+		if o := object(t, p); o["error"] != nil || o["found"] != (i != 1) || o["key"] != keys[i] {
+			t.Fatalf("profile %d: %.200v", i, p)
+		}
+	}
+}
+
 func TestDegraded(t *testing.T) {
 	w := newWorld(t)
 	n := lane.Of(w.fold.Hash(0), lanes)
