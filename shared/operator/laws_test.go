@@ -144,7 +144,9 @@ func TestLaws(t *testing.T) {
 func TestLawsOfTinyGaps(t *testing.T) {
 	kind, _ := operator.Lookup("sessions")
 	for gap := range int64(6) {
-		operatortest.Laws(t, kind, operator.Config{Gap: 1 + gap, Windows: windowSets["tiny"]}, nil)
+		for _, ws := range [][]window.Window{windowSets["tiny"], {{Length: 64, Hop: 16}, {Length: 640, Hop: 64}}} {
+			operatortest.Laws(t, kind, operator.Config{Gap: 1 + gap, Windows: ws}, nil)
+		}
 	}
 }
 

@@ -139,3 +139,16 @@ func TestStatesRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestDaysTooFarApartRefused gives active_days over three days states of the tenth day and before: days that no one newest
+// time reached together are no state.
+func TestDaysTooFarApartRefused(t *testing.T) {
+	cfg := operator.Config{Windows: []window.Window{{Length: 3 * window.Day, Hop: window.Day}}}
+	for marks, ok := range map[uint64]bool{1<<8 | 1<<10: true, 1<<5 | 1<<7: true, 1<<7 | 1<<10: false, 1<<11 | 1<<10: false} {
+		state := append([]byte{1, 0}, wire.AppendUvarint(nil, marks)...)
+		s := newStates(t, "active_days", &cfg, 1)
+		if err := s.Merge(0, state, 10*window.Day); (err == nil) != ok || err != nil && !errors.Is(err, operator.ErrState) {
+			t.Errorf("days %b: error %v", marks, err)
+		}
+	}
+}

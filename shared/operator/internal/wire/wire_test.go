@@ -142,6 +142,27 @@ func TestTupleRefuses(t *testing.T) {
 	}
 }
 
+// TestNulls reads just as many nulls as were asked for, and leaves what is no such tuple for another reader.
+func TestNulls(t *testing.T) {
+	for _, c := range []struct {
+		enc []byte
+		n   int
+		ok  bool
+	}{
+		{[]byte{0, 0}, 2, true},
+		{[]byte{0, 0, 0x80}, 2, true},
+		{[]byte{0}, 2, false},
+		{[]byte{0, 0x80}, 2, false},
+		{[]byte{0x80, 0}, 2, false},
+	} {
+		r := NewReader(c.enc)
+		tuple, ok := r.Nulls(c.n)
+		if ok != c.ok || r.Bad() || ok && (len(tuple) != c.n || r.Len() != len(c.enc)-c.n) || !ok && r.Len() != len(c.enc) {
+			t.Errorf("%d nulls of %x: %t, %x, %d bytes left", c.n, c.enc, ok, tuple, r.Len())
+		}
+	}
+}
+
 // FuzzTuple wants every tuple that is read to be the one spelling of its values.
 func FuzzTuple(f *testing.F) {
 	f.Add(append(AppendBytes(AppendInt(nil, -70_000), []byte("a\x00b")), AppendNull(nil)...))
