@@ -13,6 +13,10 @@ import (
 // read the marks before may still be reading them.
 const Grace = 10 * time.Minute
 
+// SweepAgain is how long after a sweep the next one of the same filling is due: a store that goes back to an older dump
+// shows again what was deleted from it.
+const SweepAgain = 24 * time.Hour
+
 // SweepStore is what a sweeper needs of the store.
 type SweepStore interface {
 	Apply(ctx context.Context, calls []lane.Call) []lane.Outcome
@@ -20,9 +24,9 @@ type SweepStore interface {
 	Scan(ctx context.Context, namespace string, yield func(lane.RowID) error) error
 }
 
-// Sweeper deletes the rows of earlier fillings of lanes, and all rows of lanes that were dropped. They are out of reach of every reader and writer, and cost
-// memory only. The grace counts from when this sweeper first saw a filling: one that is made anew begins anew. Not safe
-// for concurrent use.
+// Sweeper deletes the rows of earlier fillings of lanes, and all rows of lanes that were dropped. They are out of reach of
+// every reader and writer, and cost memory only. The grace counts from when this sweeper first saw a filling: one that is
+// made anew begins anew. Not safe for concurrent use.
 type Sweeper struct {
 	store SweepStore
 	rows  pacer
@@ -32,15 +36,14 @@ type Sweeper struct {
 // Filling is what a sweeper knows of a lane.
 type Filling struct {
 	incarnation lane.Incarnation // empty: the lane was dropped, and no row of it is to stay
-	since       time.Time        // when it was first seen
-	swept       bool
+	due         time.Time        // when leftovers are looked for
 }
 
 // Leftover tells whether a row of this incarnation is of an earlier filling.
 func (f *Filling) Leftover(inc lane.Incarnation) bool { return f.incarnation != inc }
 
 // Swept notes that the lane's leftovers are deleted.
-func (f *Filling) Swept() { f.swept = true }
+func (f *Filling) Swept(now time.Time) { f.due = now.Add(SweepAgain) }
 
 // Call returns the call that deletes a leftover row. It expects the very filling that was seen: if the lane has been begun
 // again meanwhile, the row may be one of the newest filling.
@@ -82,7 +85,7 @@ func (s *Sweeper) Sweep(ctx context.Context, all []Status) (deleted int64, err e
 			return deleted, fmt.Errorf("sweeping %s: %w", all[i].Namespace, err)
 		}
 		for _, f := range due {
-			f.Swept()
+			f.Swept(now)
 		}
 	}
 	return deleted, nil
@@ -100,10 +103,10 @@ func (s *Sweeper) Due(st *Status, now time.Time) map[lane.ID]*Filling {
 		}
 		f := s.lanes[id]
 		if f == nil || f.incarnation != mark.Incarnation {
-			f = &Filling{incarnation: mark.Incarnation, since: now}
+			f = &Filling{incarnation: mark.Incarnation, due: now.Add(Grace)}
 			s.lanes[id] = f
 		}
-		if !f.swept && now.Sub(f.since) >= Grace {
+		if !now.Before(f.due) {
 			due[id] = f
 		}
 	}

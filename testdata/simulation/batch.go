@@ -23,7 +23,6 @@ type process struct {
 
 	sweeper *publish.Sweeper
 	sweep   []held // calls that delete leftovers, still to be sent
-	dropped [maxGenerations]int64
 }
 
 // making is a run under way.
@@ -277,11 +276,12 @@ func (w *World) drop(p *passing, g, n int) bool {
 	if marks[lane.BatchName] == lane.Dropped || (w.without(DropAllLanes) && marks[lane.BatchName] == "") {
 		return false
 	}
-	c := lane.Call{Lane: p.gen.LaneID(n), Name: lane.BatchName, AnyMark: true, Set: lane.Dropped, Replace: map[string]string{}}
+	c := publish.DropCall(p.gen.LaneID(n))
 	if w.without(DropDeletesMarks) {
 		c.Replace = nil
 	}
 	w.apply(at, &c)
+	p.lanes[n].Marks = w.store.lanes[at].marks
 	w.sim.Seen["lane dropped"]++
 	return true
 }
@@ -315,7 +315,7 @@ func (w *World) clean(b *process, g int) bool {
 		low = p.gen.Last()
 	}
 	if w.without(FilesByChecked) {
-		low = w.basesFrom(int64(len(w.state.journal.members[g].gen.runs)))
+		low = w.bases.from[len(w.state.journal.members[g].gen.runs)]
 	}
 	for n := range p.lanes {
 		if mark, begun, err := p.lanes[n].Marks.Batch(); err == nil && begun && !w.without(FilesFromLowest) {
@@ -345,9 +345,6 @@ func (w *World) leftovers(b *process, g int) bool {
 	for n := range p.lanes {
 		status.Marks = append(status.Marks, p.lanes[n].Marks)
 	}
-	if p.dropped {
-		return w.droppedRows(b, g)
-	}
 	if w.without(RowsOfIncarnation) {
 		return false
 	}
@@ -367,39 +364,9 @@ func (w *World) leftovers(b *process, g int) bool {
 				b.sweep = append(b.sweep, held{at, c})
 			}
 		}
-		f.Swept()
+		f.Swept(now)
 	}
 	slices.SortStableFunc(b.sweep, func(a, b held) int { return a.lane - b.lane })
-	return true
-}
-
-// droppedRows deletes the rows of a dropped generation, after the grace.
-func (w *World) droppedRows(b *process, g int) bool {
-	for n := range w.cfg.Lanes {
-		if w.store.lanes[w.lane(g, n)].marks[lane.BatchName] != lane.Dropped {
-			b.dropped[g] = 0
-			return true
-		}
-	}
-	if b.dropped[g] == 0 {
-		b.dropped[g] = w.now
-	}
-	if w.now-b.dropped[g] < publish.Grace.Milliseconds() && !w.without(SweepGrace) {
-		return true
-	}
-	for n := range w.cfg.Lanes {
-		at := w.lane(g, n)
-		for _, r := range w.store.lanes[at].rows {
-			var del []string
-			for _, f := range r.fields {
-				del = append(del, f.Name)
-			}
-			b.sweep = append(b.sweep, held{at, lane.Call{
-				Lane: b.pass[g].gen.LaneID(n), Name: lane.BatchName, Expect: lane.Dropped, RowsOf: r.inc,
-				Rows: []lane.RowChange{{Key: keys[r.entity], Del: del}},
-			}})
-		}
-	}
 	return true
 }
 

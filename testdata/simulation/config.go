@@ -15,6 +15,7 @@ const (
 	maxGenerations = 3  // of the view, in the order in which they are created
 	maxEvents      = 40 // an event is a bit of an int64 and the highest is the sign
 	maxEntities    = 4
+	maxPeriod      = 3
 	maxLanes       = 2
 	workers        = 2 // processes of the speed layer; both own every partition
 	processes      = 2 // of batch
@@ -52,7 +53,7 @@ func parseConfig(s string) (c Config, err error) {
 func randomConfig(r *rand.Rand) Config {
 	c := Config{
 		Lanes: 1 + r.IntN(maxLanes), Entities: 1 + r.IntN(maxEntities), Blocks: r.IntN(len(blockSizes)),
-		Partitions: 1 + r.IntN(maxPartitions), Period: 1 + r.Int64N(3), Once: r.IntN(2) == 0,
+		Partitions: 1 + r.IntN(maxPartitions), Period: 1 + r.Int64N(maxPeriod), Once: r.IntN(2) == 0,
 		Last: r.IntN(workers * processes),
 	}
 	if r.IntN(3) == 0 {

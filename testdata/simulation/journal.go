@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"slices"
 
+	batchjournal "github.com/tidemark-io/tidemark/batch/journal"
 	"github.com/tidemark-io/tidemark/batch/publish"
 	"github.com/tidemark-io/tidemark/batch/runfile"
 	"github.com/tidemark-io/tidemark/shared/lane"
@@ -113,7 +114,7 @@ func (d *folder) turn(entries int64, change func(members []member) []member) boo
 // published is a generation as publishing wants it.
 func (w *World) published(g *generation) *publish.Generation {
 	p := &publish.Generation{Namespace: namespaces[g.number], Lanes: w.cfg.Lanes, Origin: g.origin, Lowest: w.state.files[g.number].lowest()}
-	p.BasesFrom = w.basesFrom(g.checked())
+	p.BasesFrom = w.bases.from[g.checked()]
 	p.Lowest = min(p.Lowest, p.BasesFrom) // of an old journal: what it wants may be gone, and it learns so when it opens the file
 	if w.without(BasesFrom) {
 		p.BasesFrom = max(1, g.checked())
@@ -124,12 +125,29 @@ func (w *World) published(g *generation) *publish.Generation {
 	return p
 }
 
-// basesFrom returns the newest run s such that every range has its base in s..k.
-func (w *World) basesFrom(k int64) int64 { return max(1, k-w.cfg.Period+1) }
+// bases are what the batch layer's journal says of which runs hold bases: they depend on the period and the run alone.
+type bases struct {
+	from  [maxRuns + 1]int64             // by last checked run: where a lane begins to take in files
+	holds [maxRuns + 1][maxEntities]bool // by run: whether its row of an entity is a base
+}
 
-// isBase tells whether run k holds the base of an entity.
-func (w *World) isBase(entity int, k int64) bool {
-	return k == 1 || (int64(lane.Range(view.Hash(keys[entity])))+k)%w.cfg.Period == 0
+// newBases asks a journal of so many runs.
+func newBases(period int64) *bases {
+	b := &bases{}
+	g := &batchjournal.Generation{}
+	b.from[0] = g.BasesFrom()
+	for k := int64(1); k <= maxRuns; k++ {
+		r := batchjournal.Run{Number: k, Kind: batchjournal.Compact, Every: period, Checked: &batchjournal.Checked{}}
+		if k == 1 {
+			r.Kind = batchjournal.Full
+		}
+		g.Runs = append(g.Runs, r)
+		b.from[k] = g.BasesFrom()
+		for e := range keys {
+			b.holds[k][e] = r.HasBases(lane.Range(view.Hash(keys[e])))
+		}
+	}
+	return b
 }
 
 // compute makes the files of run k of a generation from the archive.
@@ -151,7 +169,7 @@ func (w *World) compute(g *generation, k int64, from, cut position.Cut) [][]runf
 func (w *World) rowOfChange(g *generation, e int, k int64, from, cut position.Cut) (r runfile.Row, ok bool) {
 	h := tile.Header{Kind: tile.KindDelta, Run: k}
 	since := from
-	base := w.isBase(e, k)
+	base := w.bases.holds[k][e]
 	if base {
 		h.Kind, since = tile.KindBase, g.origin
 	}
@@ -171,7 +189,7 @@ func (w *World) rowOfChange(g *generation, e int, k int64, from, cut position.Cu
 func (w *World) olderRuns(g *generation, e int, k int64) (all []tile.Header) {
 	for j := k - 1; j >= 1; j-- {
 		since, kind := g.cut(j-1), tile.KindDelta
-		if w.isBase(e, j) {
+		if w.bases.holds[j][e] {
 			since, kind = g.origin, tile.KindBase
 		}
 		if w.holds(e, since, g.cut(j)) {

@@ -3,6 +3,7 @@ package simulation
 import (
 	"slices"
 
+	"github.com/tidemark-io/tidemark/batch/publish"
 	"github.com/tidemark-io/tidemark/speed/flush"
 	"github.com/tidemark-io/tidemark/speed/fold"
 )
@@ -38,7 +39,7 @@ func (w *World) rest() {
 	for round := 0; ; round++ {
 		w.moved, w.touched = false, w.touched[:0]
 		if round == 2 {
-			w.now += 11 * 60_000
+			w.now += publish.SweepAgain.Milliseconds()
 		}
 		w.round(k, b)
 		for _, at := range w.touched {

@@ -20,6 +20,9 @@ func breaks(t *testing.T, off Set) {
 		if v == "" {
 			continue
 		}
+		if again := s.Run(cfg, off, choices); again != v {
+			t.Fatalf("seed %d: %s; run again: %q", seed, v, again)
+		}
 		least := s.Shrink(cfg, off, choices)
 		t.Logf("seed %d, %d choices, shrunk to %d: %s", seed, len(choices), len(least), s.Run(cfg, off, least))
 		return

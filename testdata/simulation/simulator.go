@@ -19,6 +19,7 @@ type Simulator struct {
 	Refusals [flush.Refusals]int64
 	Seen     map[string]int64
 
+	bases   [maxPeriod + 1]*bases
 	mergers [len(blockSizes)]*view.Merger
 	folds   [len(blockSizes)]*view.Fold
 	fold    *view.Fold // of the world at hand
@@ -30,6 +31,9 @@ type Simulator struct {
 // New returns a simulator.
 func New() *Simulator {
 	s := &Simulator{Seen: map[string]int64{}}
+	for period := range s.bases {
+		s.bases[period] = newBases(int64(period))
+	}
 	for i, plan := range plans {
 		s.mergers[i], s.folds[i] = plan.NewMerger(), plan.NewFold()
 	}
@@ -54,7 +58,7 @@ func (s *Simulator) release(*fold.Generation) {}
 
 // World returns a world in which nothing has happened, without a rule if off is one.
 func (s *Simulator) World(cfg Config, off Set) *World {
-	w := &World{cfg: cfg, off: off, sim: s, plan: plans[cfg.Blocks], now: baseTime, store: newStore(maxGenerations * cfg.Lanes)}
+	w := &World{cfg: cfg, off: off, sim: s, plan: plans[cfg.Blocks], bases: s.bases[cfg.Period], now: baseTime, store: newStore(maxGenerations * cfg.Lanes)}
 	w.store.incarnationOf = w.incarnationOf
 	s.fold = s.folds[cfg.Blocks]
 	w.state.journal = &journal{}

@@ -74,10 +74,11 @@ const readers = 2
 // World is a log, an archive, a state folder, a store, and all processes: the real protocol over a model of everything
 // else. It does what it is told by choices, and checks the laws after each. Not safe for concurrent use.
 type World struct {
-	cfg  Config
-	off  Set
-	sim  *Simulator
-	plan *view.Plan
+	cfg   Config
+	off   Set
+	sim   *Simulator
+	plan  *view.Plan
+	bases *bases
 
 	now          int64 // ms
 	parts        []*partition
