@@ -38,6 +38,11 @@ $(LINT):
 bench: build ## Measure each floor beside its yardstick, in one run; see BENCHMARKS.md.
 	./testdata/bench.sh
 
+.PHONY: sim
+sim: ## Simulate the protocol in SEEDS (default 1000000) random worlds from seed FROM on, and small worlds to DEPTH (default 10).
+	GOGC=800 $(GO) test ./testdata/simulation -count=1 -timeout 0 -v -run '^(TestSeeds|TestExhaustive)$$' \
+	  -seeds $(or $(SEEDS),1000000) -from $(or $(FROM),0) -depth $(or $(DEPTH),10)
+
 .PHONY: fuzz
 fuzz: ## Fuzz all that reads bytes from outside, FUZZTIME (default 30s) each; the last line counts executions.
 	@GO="$(GO)" FUZZTIME="$(or $(FUZZTIME),30s)" ./testdata/fuzz.sh

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Runs every test this machine can run, then says what was left out, why, and the command that adds it. The packages run
-# with the race detector; the process tests, which start real servers and real tidemarks, run once more as users build it.
-# Last, every fuzz target runs for FUZZTIME (default 2s; 0 = only its seeds, which are unit tests).
+# with the race detector; the process tests, which start real servers and real tidemarks, run as users build it, and so
+# does the simulation, whose worlds have no goroutines. Last, every fuzz target runs for FUZZTIME (default 2s; 0 = only its
+# seeds, which are unit tests).
 # TIDEMARK_REQUIRE=redis,… makes a missing server a failure instead of a skip.
 set -u
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 packages=$("$GO" list "$@") || exit 1
-processes=$(grep '/cmd/tidemark$' <<<"$packages" || true)
-"$GO" test $RACE -timeout 30m -v $(grep -v '/cmd/tidemark$' <<<"$packages") >"$log" 2>&1
+unraced='/cmd/tidemark$|/testdata/simulation$'
+processes=$(grep -E "$unraced" <<<"$packages" || true)
+"$GO" test $RACE -timeout 30m -v $(grep -vE "$unraced" <<<"$packages") >"$log" 2>&1
 status=$?
 if [ -n "$processes" ]; then
   "$GO" test -timeout 30m -v $processes >>"$log" 2>&1 || status=1

@@ -66,6 +66,17 @@ func (l *Lane) Next() int64 { return l.mark.Next }
 // to until batch begins it anew.
 func (l *Lane) Holds() (next int64, ok bool) { return l.mark.Next, l.known }
 
+// AppendState appends, for comparison and for people, all that is believed of the lane: equal texts are equal beliefs.
+func (l *Lane) AppendState(dst []byte) []byte {
+	dst = append(dst, '0'+byte(l.state))
+	if l.known {
+		dst = append(dst, 'k')
+	}
+	dst = append(append(dst, ' '), l.mark.Wire()...)
+	dst = append(append(dst, '|'), l.wire...)
+	return append(append(dst, '|'), l.sent...)
+}
+
 // InFlight tells whether a call is under way whose outcome has not been seen.
 func (l *Lane) InFlight() bool { return l.sent != "" }
 

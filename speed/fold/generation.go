@@ -2,6 +2,7 @@ package fold
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sort"
 
@@ -72,6 +73,24 @@ func (g *Generation) Lanes() []flush.Lane { return g.lanes }
 
 // Position returns the offset that is to be folded next; ok is false before the first Rewind.
 func (g *Generation) Position() (pos int64, ok bool) { return g.pos, g.begun }
+
+// AppendState appends, for comparison and for people, all that decides what the Generation does next: of the same log,
+// equal texts are equal Generations.
+func (g *Generation) AppendState(dst []byte) []byte {
+	dst = fmt.Appendf(dst, "%t [%d,%d)", g.begun, g.start, g.pos)
+	for l := range g.lanes {
+		dst = g.lanes[l].AppendState(append(dst, ' '))
+	}
+	for _, b := range g.blocks {
+		dst = fmt.Appendf(dst, " %s:%d", b.name, b.fold.Len())
+		for slot, listed := range b.listed {
+			if listed {
+				dst = append(append(dst, ' '), b.fold.Key(slot)...)
+			}
+		}
+	}
+	return dst
+}
 
 // Open returns the number of blocks in memory and the bytes that they hold, about.
 func (g *Generation) Open() (blocks int, bytes int64) {

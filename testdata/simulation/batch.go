@@ -45,7 +45,7 @@ type passing struct {
 func (w *World) open(b *process) bool {
 	d := &w.state
 	if len(d.journal.members) == 0 {
-		d.turn(d.journal.entries, func([]member) []member { return []member{w.create(0, manifest.Served)} })
+		d.turn(func([]member) []member { return []member{w.create(0, manifest.Served)} })
 	}
 	if b.journal == d.journal {
 		return false

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/shared/lane"
@@ -220,11 +221,11 @@ func (w *World) leftoversOf(fields []lane.Field) string {
 	if merge(m, fields) != "" {
 		return ""
 	}
-	left := ""
+	var left []string
 	for _, p := range m.Parts() {
 		if p.Leftover {
-			left += " " + p.Header.Name()
+			left = append(left, p.Header.Name())
 		}
 	}
-	return left
+	return strings.Join(left, " ")
 }

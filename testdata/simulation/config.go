@@ -44,7 +44,7 @@ func parseConfig(s string) (c Config, err error) {
 	_, err = fmt.Sscanf(s, "world lanes=%d entities=%d blocks=%d partitions=%d start=%d,%d period=%d once=%t last=%d",
 		&c.Lanes, &c.Entities, &c.Blocks, &c.Partitions, &c.Start[0], &c.Start[1], &c.Period, &c.Once, &c.Last)
 	if err != nil {
-		return c, fmt.Errorf("reading %q: %w", s, err)
+		return c, fmt.Errorf("%w: %q: %w", ErrCase, s, err)
 	}
 	return c, nil
 }

@@ -102,13 +102,9 @@ func (d *folder) write(before, after *generation, force bool) bool {
 	return true
 }
 
-// turn writes an entry of the view's journal, unless somebody else has written it since it was read.
-func (d *folder) turn(entries int64, change func(members []member) []member) bool {
-	if d.journal.entries != entries {
-		return false
-	}
-	d.journal = &journal{entries: entries + 1, members: change(slices.Clone(d.journal.members))}
-	return true
+// turn writes an entry of the view's journal. Whoever does so has just read it: unlike a run, a turn takes no time.
+func (d *folder) turn(change func(members []member) []member) {
+	d.journal = &journal{entries: d.journal.entries + 1, members: change(slices.Clone(d.journal.members))}
 }
 
 // published is a generation as publishing wants it.

@@ -7,7 +7,7 @@ var weights = [Actions]int{
 	Append: 40, Grow: 3, Archive: 24, Trim: 6,
 	Look: 40, Fetch: 130, Flush: 110, ReadMarks: 60, Exchange: 220, Crash: 4, Late: 30,
 	Open: 20, Tick: 60, Plan: 40, Move: 220, Manifest: 20, Clean: 20, Sweep: 30, Remove: 20, Die: 3,
-	Build: 4, Promote: 40, Drop: 3,
+	Build: 6, Promote: 40, Drop: 8,
 	LookUp: 30, Answer: 30, Wait: 8,
 	LoseSuffix: 3, LoseLane: 4, Empty: 1, EmptyOne: 2, Dump: 2, Restore: 2, Unmark: 3, FailRuns: 1,
 }
@@ -22,16 +22,23 @@ type mood struct {
 
 var optional = []Action{Grow, Trim, Crash, Die, Build, LoseSuffix, LoseLane, Empty, EmptyOne, Restore, Unmark, Clean, Sweep, FailRuns}
 
-// focus says what happens more often in worlds without a rule: what the rule is against.
+// focus gives weights to what a rule is against, in worlds without it.
 var focus = map[Rule]map[Action]int{
-	FilesFromLowest: {Clean: 4, Tick: 2},
-	FilesByChecked:  {Clean: 4, FailRuns: 5, EmptyOne: 4},
-	BeginOnce:       {Unmark: 8, Late: 3},
-	SweepExpects:    {Sweep: 4, Unmark: 5, Wait: 4, Remove: 2},
-	ManifestForward: {Build: 8, Drop: 8, Promote: 2, Manifest: 3},
-	ManifestFirst:   {Build: 8, Drop: 8, Promote: 2},
-	DroppedFinal:    {Build: 8, Drop: 16},
+	FilesFromLowest: {Clean: 80, Tick: 120},
+	FilesByChecked:  {Clean: 80, FailRuns: 5, EmptyOne: 8},
+	BeginOnce:       {Unmark: 40, Late: 4, Plan: 20},
+	SweepExpects:    {Sweep: 120, Unmark: 15, Wait: 32, Remove: 40},
+	ManifestForward: {Build: 32, Drop: 24, Promote: 80, Manifest: 60},
+	ManifestFirst:   {Build: 32, Drop: 24, Promote: 80},
+	DroppedFinal:    {Build: 32, Drop: 48},
+
+	CachedIncarnation: {Unmark: 18, LookUp: 90, Answer: 60},
+	SweepGrace:        {Unmark: 18, Sweep: 120, Remove: 80, LookUp: 90},
+	MarksAge:          {Unmark: 18, Sweep: 120, Remove: 80, LookUp: 90, Wait: 32},
 }
+
+// losing are the actions by which the store loses rows.
+var losing = []Action{LoseSuffix, LoseLane, Empty, EmptyOne, Restore}
 
 func randomMood(r *rand.Rand, off Set) *mood {
 	m := &mood{weights: weights}
@@ -43,11 +50,16 @@ func randomMood(r *rand.Rand, off Set) *mood {
 			m.weights[a] *= 2
 		}
 	}
-	for rule, more := range focus {
-		for a, times := range more {
-			if off&Without(rule) != 0 {
-				m.weights[a] = weights[a] * times
+	for rule := range Rules {
+		if off&Without(rule) != 0 {
+			for a, n := range focus[rule] {
+				m.weights[a] = n
 			}
+		}
+	}
+	if off&Calm != 0 {
+		for _, a := range losing {
+			m.weights[a] = 0
 		}
 	}
 	for _, n := range m.weights {
@@ -81,6 +93,7 @@ func (m *mood) choice(r *rand.Rand) Choice {
 		if c.B >= m.first {
 			c.B = 0
 		}
+	default:
 	}
 	if c.Do == Exchange || c.Do == Move {
 		c.C = uint8(m.drawFate(int(c.C) * 100 / 256))
@@ -106,10 +119,14 @@ const (
 
 // prelude is what processes that start before anything happens do: the first generation is created, its lanes are begun,
 // and the speed layer learns of it. Most worlds begin with it.
-func prelude(cfg Config) (all []Choice) {
+func prelude(cfg Config, off Set) (all []Choice) {
+	fate := Deliver
+	if off&Without(BeginOnce) != 0 {
+		fate = Twice
+	}
 	all = append(all, Choice{Do: Open}, Choice{Do: Plan}, Choice{Do: Manifest})
 	for n := range uint8(cfg.Lanes) {
-		all = append(all, Choice{Do: Move, A: n * processes}, Choice{Do: Move, A: n * processes})
+		all = append(all, Choice{Do: Move, A: n * processes}, Choice{Do: Move, A: n * processes, C: uint8(fate)})
 	}
 	for k := range uint8(workers) {
 		all = append(all, Choice{Do: Look, A: k})
@@ -131,7 +148,7 @@ func (s *Simulator) Random(seed uint64, off Set) (cfg Config, choices []Choice, 
 	s.choices = s.choices[:0]
 	violation = w.guarded(func() {
 		if r.IntN(8) > 0 {
-			for _, c := range prelude(cfg) {
+			for _, c := range prelude(cfg, off) {
 				s.try(w, c)
 			}
 		}

@@ -30,3 +30,22 @@ func (s *Simulator) without(cfg Config, off Set, choices []Choice, size int) []C
 	}
 	return choices
 }
+
+// maxPlain bounds the arguments that Plain tries.
+const maxPlain = 16
+
+// Plain makes the arguments of choices as small as they can be while a law is still broken.
+func (s *Simulator) Plain(cfg Config, off Set, choices []Choice) []Choice {
+	plain := slices.Clone(choices)
+	for i := range plain {
+		for _, arg := range []*uint8{&plain[i].A, &plain[i].B, &plain[i].C} {
+			for was, v := *arg, uint8(0); v < min(was, maxPlain); v++ {
+				if *arg = v; s.Run(cfg, off, plain) != "" {
+					break
+				}
+				*arg = was
+			}
+		}
+	}
+	return plain
+}

@@ -199,7 +199,7 @@ func (w *World) forget(s *slot, late bool) bool {
 	if s.fold == nil {
 		return false
 	}
-	g, _ := generationOf(s.fold.Lanes()[0].ID.Namespace)
+	g := generationOf(s.fold.Lanes()[0].ID.Namespace)
 	for i := len(s.outcomes); late && i < len(s.calls); i++ {
 		w.hold(w.lane(g, s.calls[i].Lane.N), &s.calls[i])
 	}

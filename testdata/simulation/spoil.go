@@ -133,7 +133,7 @@ func (w *World) spoilBatch(at int, c *lane.Call) []lane.Call {
 	case w.without(JoinWhenWhole):
 		d.Join = after.Rows == 0
 	case w.without(InOrder):
-		g, _ := generationOf(c.Lane.Namespace)
+		g := generationOf(c.Lane.Namespace)
 		if after.Rows == 0 && after.Run <= w.state.journal.members[g].gen.checked() {
 			after.Run++
 			d.Set = after.Wire()

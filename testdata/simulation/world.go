@@ -114,10 +114,7 @@ var namespaces = func() (all [maxGenerations]string) {
 	return all
 }()
 
-func generationOf(namespace string) (int, bool) {
-	g := slices.Index(namespaces[:], namespace)
-	return g, g >= 0
-}
+func generationOf(namespace string) int { return slices.Index(namespaces[:], namespace) }
 
 // lane returns the index of a lane in the store.
 func (w *World) lane(g, n int) int { return g*w.cfg.Lanes + n }
@@ -292,14 +289,14 @@ func (w *World) actGenerations(c Choice) bool {
 		if n == 0 || n == maxGenerations {
 			return false
 		}
-		w.state.turn(b.journal.entries, func(m []member) []member { return append(m, w.create(n, manifest.Building)) })
+		w.state.turn(func(m []member) []member { return append(m, w.create(n, manifest.Building)) })
 	case g >= len(b.journal.members):
 		return false
 	case c.Do == Promote:
 		if s := b.journal.members[g].state; (s != manifest.Building && s != manifest.Kept) || (!w.without(PromoteWhole) && !w.caughtUp(g)) {
 			return false
 		}
-		w.state.turn(b.journal.entries, func(m []member) []member {
+		w.state.turn(func(m []member) []member {
 			for i := range m {
 				if m[i].state == manifest.Served {
 					m[i].state = manifest.Kept
@@ -312,7 +309,7 @@ func (w *World) actGenerations(c Choice) bool {
 		if s := b.journal.members[g].state; s != manifest.Building && s != manifest.Kept {
 			return false
 		}
-		w.state.turn(b.journal.entries, func(m []member) []member { m[g].state = manifest.Dropped; return m })
+		w.state.turn(func(m []member) []member { m[g].state = manifest.Dropped; return m })
 		w.state.files[g] = nil
 	}
 	return w.open(b)
