@@ -57,6 +57,8 @@ type Generation struct {
 	Lanes     int
 	Block     map[string]int64 // by source
 	Origin    position.Cut     // the first offsets that the generation knows
+	// Served says that readers are answered by this generation: its freshness is measured, that of others is nobody's.
+	Served bool
 }
 
 // Config says what the service does. Fields without a default are required.
@@ -78,6 +80,9 @@ type Config struct {
 	// MaxOpenBytes bounds the tiles in memory of one partition and generation, in bytes; past it no more is folded until
 	// flushes have freed blocks. The block being folded is always allowed. 0 = 256 MiB.
 	MaxOpenBytes int64
+	// MaxBehind is how many offsets a generation may be behind the furthest of its partition and still share its feed;
+	// one that is further behind reads the log by itself, and holds up no other. 0 = 16,384.
+	MaxBehind int64
 	// MarksEvery is how often lanes without new tiles move their marks, and how often marks are read where there is
 	// nothing to move. 0 = 1 s.
 	MarksEvery time.Duration
@@ -108,6 +113,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	setDefault(&c.MaxTiles, 1024)
 	setDefault(&c.MaxOpenBytes, 256<<20)
+	setDefault(&c.MaxBehind, rowsPerDelivery)
 	setDefault(&c.MarksEvery, time.Second)
 	setDefault(&c.ManifestEvery, time.Second)
 	setDefault(&c.FetchWait, 50*time.Millisecond)

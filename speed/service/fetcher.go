@@ -44,6 +44,12 @@ type fetcher struct {
 // everything stands for all partitions in fetcher.unreachable.
 const everything int32 = -1
 
+// feed adds a feed of a partition. Before run.
+func (f *fetcher) feed(partition int32) *feed {
+	f.feeds[partition] = newFeed(partition, func() *column.Batch { return column.NewBatch(f.src, partition, false) }, f.wake)
+	return f.feeds[partition]
+}
+
 // run fetches until ctx is done.
 func (f *fetcher) run(ctx context.Context) {
 	defer f.log.Close()

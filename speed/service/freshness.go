@@ -34,6 +34,9 @@ func (f *freshness) seen(lanes []flush.Lane) {
 	}
 }
 
+// skip leaves out what nobody waited for: records below next of a generation that is not served.
+func (f *freshness) skip(next int64) { f.counted = max(f.counted, next) }
+
 // took notes what was folded.
 func (f *freshness) took(d delivery) {
 	row := sort.Search(d.batch.N, func(i int) bool { return d.batch.Offset[i] >= f.counted })

@@ -23,6 +23,9 @@ type running struct {
 	namespace string
 	logger    *slog.Logger
 
+	stream *stream // that it is read by while it is active
+	served bool    // readers are answered by it
+
 	busy     bool // a request of the store is under way
 	hopeless bool // a flush of the drain failed: try no more
 
@@ -44,6 +47,19 @@ func newRunning(cfg fold.Config, logger *slog.Logger) *running {
 		Generation: fold.NewGeneration(cfg), namespace: cfg.Namespace, failures: make([]int, cfg.Lanes),
 		logger: logger.With("generation", cfg.Namespace),
 	}
+}
+
+// active returns the offset that is to be folded next; ok is false while there is nothing to fold for.
+func (g *running) active() (pos int64, ok bool) {
+	pos, ok = g.Position()
+	return pos, ok && g.Active()
+}
+
+// full tells whether no more may be folded until flushes have freed memory. The block being folded is always allowed: it
+// is bounded by its number of offsets.
+func (g *running) full(maxBytes int64) bool {
+	blocks, bytes := g.Open()
+	return blocks > 1 && bytes > maxBytes
 }
 
 // step is what is due for a generation.
@@ -124,6 +140,10 @@ func (g *running) took(d delivery, now time.Time, stats *Stats) {
 	errs := g.Errors()
 	stats.Errors.Add(errs - g.erred)
 	g.erred = errs
+	if !g.served {
+		g.fresh.skip(d.next)
+		return
+	}
 	g.fresh.took(d)
 	g.fresh.readable(g.Readable(), now, stats) // what changed no tile
 }

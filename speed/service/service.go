@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/decode"
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/schema"
@@ -17,7 +16,7 @@ import (
 // Service is the speed layer of one job in one process.
 type Service struct {
 	cfg      Config
-	decoders []*decode.Decoder // by source
+	decoders [][2]*decode.Decoder // by source, one for each of its fetchers
 	Stats    Stats
 
 	abandoned atomic.Bool
@@ -33,10 +32,12 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, decoders: make([]*decode.Decoder, len(cfg.Sources))}
+	s := &Service{cfg: cfg, decoders: make([][2]*decode.Decoder, len(cfg.Sources))}
 	for i := range cfg.Sources {
-		if s.decoders[i], err = decode.Compile(&cfg.Sources[i]); err != nil {
-			return nil, fmt.Errorf("compiling the decoder of source %s: %w", cfg.Sources[i].Name, err)
+		for k := range s.decoders[i] {
+			if s.decoders[i][k], err = decode.Compile(&cfg.Sources[i]); err != nil {
+				return nil, fmt.Errorf("compiling the decoder of source %s: %w", cfg.Sources[i].Name, err)
+			}
 		}
 	}
 	return s, nil
@@ -95,31 +96,37 @@ func (s *Service) own(ctx context.Context, a *Assignment) error {
 	return failed
 }
 
-// source starts the fetcher of the i-th source and the workers of its partitions.
+// source starts the fetchers of the i-th source and the workers of its partitions.
 func (s *Service) source(ctx context.Context, beside *sync.WaitGroup, i int, partitions []int32) []*worker {
 	src := &s.cfg.Sources[i]
-	f := &fetcher{
-		src: src, log: s.cfg.NewLog(src.Topic), archive: s.cfg.Archive, wait: s.cfg.FetchWait, decoder: s.decoders[i],
-		feeds: map[int32]*feed{}, wake: make(chan struct{}, 1), logger: s.cfg.Logger, stats: &s.Stats, spawn: beside.Go,
-		asks: map[int32]ask{}, unreachable: map[int32]bool{},
-	}
+	lead, trail := s.fetcher(i, 0, beside), s.fetcher(i, 1, beside)
 	var workers []*worker
 	for _, p := range partitions {
-		f.feeds[p] = newFeed(p, func() *column.Batch { return column.NewBatch(src, p, false) }, f.wake)
-		workers = append(workers, s.worker(ctx, src, f.feeds[p]))
+		workers = append(workers, s.worker(ctx, src, lead.feed(p), trail.feed(p)))
 	}
-	beside.Go(func() { f.run(ctx) })
+	beside.Go(func() { lead.run(ctx) })
+	beside.Go(func() { trail.run(ctx) })
 	for _, w := range workers {
 		beside.Go(func() { w.run(ctx) })
 	}
 	return workers
 }
 
-func (s *Service) worker(ctx context.Context, src *schema.Source, f *feed) *worker {
-	part := position.Partition{Source: src.Name, ID: f.partition}
+// fetcher returns the k-th fetcher of the i-th source, without feeds.
+func (s *Service) fetcher(i, k int, beside *sync.WaitGroup) *fetcher {
+	src := &s.cfg.Sources[i]
+	return &fetcher{
+		src: src, log: s.cfg.NewLog(src.Topic), archive: s.cfg.Archive, wait: s.cfg.FetchWait, decoder: s.decoders[i][k],
+		feeds: map[int32]*feed{}, wake: make(chan struct{}, 1), logger: s.cfg.Logger, stats: &s.Stats, spawn: beside.Go,
+		asks: map[int32]ask{}, unreachable: map[int32]bool{},
+	}
+}
+
+func (s *Service) worker(ctx context.Context, src *schema.Source, lead, trail *feed) *worker {
+	part := position.Partition{Source: src.Name, ID: lead.partition}
 	w := &worker{
-		cfg: &s.cfg, src: src, partition: part, feed: f, logger: s.cfg.Logger, stats: &s.Stats, progress: s.Stats.own(part.String()),
-		generations: make(chan []Generation, 1), gens: map[string]*running{}, refused: map[string]error{}, expect: paused,
+		cfg: &s.cfg, src: src, partition: part, lead: newStream(lead), trail: newStream(trail), logger: s.cfg.Logger, stats: &s.Stats, progress: s.Stats.own(part.String()),
+		generations: make(chan []Generation, 1), gens: map[string]*running{}, refused: map[string]error{},
 		done: make(chan *reply),
 	}
 	// A request is not cut off when the partition is lost: its outcome would be unknown for nothing.

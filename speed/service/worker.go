@@ -21,7 +21,8 @@ type worker struct {
 	cfg       *Config
 	src       *schema.Source
 	partition position.Partition
-	feed      *feed
+	lead      *stream
+	trail     *stream
 	logger    *slog.Logger
 	stats     *Stats
 	progress  *PartitionStats
@@ -30,9 +31,6 @@ type worker struct {
 	gens        map[string]*running // by namespace
 	refused     map[string]error    // generations that cannot be fed, by namespace
 	broken      bool                // a panic: what is in memory may be anything and is not written
-
-	epoch  int
-	expect int64 // where the next delivery of this epoch begins; paused when there is nothing to read for
 
 	// Requests of the store outlive run, so that a drain can wait for them; end cancels them.
 	requests sync.WaitGroup
@@ -59,16 +57,15 @@ func (w *worker) run(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		timer.Reset(w.pump(time.Now()))
-		in := w.feed.out
-		if w.full() {
-			in = nil
-		}
+		lead, trail := w.inputs()
 		select {
 		case <-ctx.Done():
 		case gens := <-w.generations:
 			w.update(gens)
-		case d := <-in:
-			w.fold(d)
+		case d := <-lead:
+			w.fold(w.lead, d)
+		case d := <-trail:
+			w.fold(w.trail, d)
 		case r := <-w.done:
 			w.settle(r)
 		case <-timer.C:
@@ -84,10 +81,11 @@ func (w *worker) caught() {
 		return
 	}
 	w.broken = true
-	err := fmt.Errorf("partition %s stopped at offset %d by a panic, nothing is skipped: %v", w.partition, w.expect, r)
-	w.feed.die(err)
+	err := fmt.Errorf("partition %s stopped at offset %d by a panic, nothing is skipped: %v", w.partition, w.lead.expect, r)
+	w.lead.feed.die(err)
+	w.trail.feed.die(err)
 	w.progress.change(func(s *PartitionState) { s.Failed = err.Error() })
-	w.logger.Error("partition stopped by a panic", "partition", w.partition.String(), "offset", w.expect, "panic", r, "stack", string(debug.Stack()))
+	w.logger.Error("partition stopped by a panic", "partition", w.partition.String(), "offset", w.lead.expect, "panic", r, "stack", string(debug.Stack()))
 }
 
 // update takes over the list of generations: new ones begin unread, those that are gone are dropped from memory.
@@ -101,6 +99,9 @@ func (w *worker) update(list []Generation) {
 		seen[g.Namespace] = true
 		if w.gens[g.Namespace] == nil {
 			w.begin(g)
+		}
+		if r := w.gens[g.Namespace]; r != nil {
+			r.served = g.Served
 		}
 	}
 	for ns := range w.gens {
@@ -136,21 +137,22 @@ func (w *worker) begin(g *Generation) {
 	}, w.logger.With("partition", w.partition.String()))
 }
 
-// fold adds a delivery to every generation that has something to fold for.
-func (w *worker) fold(d delivery) {
-	defer w.feed.recycle(d.batch)
-	if d.epoch != w.epoch {
+// fold adds a delivery to every generation of its stream that has something to fold for.
+func (w *worker) fold(s *stream, d delivery) {
+	defer s.feed.recycle(d.batch)
+	if d.epoch != s.epoch {
 		return
 	}
 	now := time.Now()
 	for _, g := range w.gens {
-		if pos, _ := g.Position(); g.Active() && d.next > pos {
+		if pos, ok := g.active(); ok && g.stream == s && d.next > pos {
 			g.Add(d.batch, d.from, d.next)
 			g.took(d, now, w.stats)
 		}
 	}
-	w.expect = d.next
-	w.progress.change(func(s *PartitionState) { s.Position = d.next })
+	if s.expect = d.next; s == w.lead {
+		w.progress.change(func(p *PartitionState) { p.Position = d.next })
+	}
 	w.stats.Folded.Add(int64(d.batch.N))
 }
 
@@ -166,32 +168,6 @@ func (w *worker) settle(r *reply) {
 	g.calm()
 	g.Trim()
 	w.steer()
-}
-
-// steer makes the feed read what the generation that is furthest behind needs next.
-func (w *worker) steer() {
-	least := int64(paused)
-	for _, g := range w.gens {
-		g.Rewind()
-		if pos, ok := g.Position(); ok && g.Active() && (least == paused || pos < least) {
-			least = pos
-		}
-	}
-	if least != w.expect {
-		w.expect = least
-		w.epoch = w.feed.seek(least)
-	}
-}
-
-// full tells whether no more may be folded until flushes have freed memory. The block being folded is always allowed:
-// it is bounded by its number of offsets.
-func (w *worker) full() bool {
-	for _, g := range w.gens {
-		if blocks, bytes := g.Open(); blocks > 1 && bytes > w.cfg.MaxOpenBytes {
-			return true
-		}
-	}
-	return false
 }
 
 // pump starts what is due for each generation, at most one request of the store at a time, and returns how long nothing
@@ -283,7 +259,10 @@ func (w *worker) settleLast(r *reply) {
 
 // report brings the partition's figures up to date.
 func (w *worker) report() {
-	end, failed := w.feed.state()
+	end, failed := w.lead.feed.state()
+	if behind, why := w.trail.feed.state(); failed == nil {
+		end, failed = max(end, behind), why
+	}
 	if failed == nil {
 		for _, err := range w.refused {
 			failed = errors.Join(failed, err)

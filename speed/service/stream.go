@@ -1,0 +1,93 @@
+package service
+
+// A partition is read by two streams at most. Generations that are about equally far share the lead, so that records are
+// fetched and decoded once for all of them. One that is far behind (it is being built, or its store lost data), or whose
+// memory is full, reads by the trail until it has caught up: it holds up no other. The lead's deliveries go first.
+
+// stream reads a partition for the generations that are about equally far.
+type stream struct {
+	feed   *feed
+	epoch  int
+	expect int64 // where the next delivery of this epoch begins; paused when there is nothing to read for
+}
+
+func newStream(f *feed) *stream { return &stream{feed: f, expect: paused} }
+
+// steer makes the feed read from offset on.
+func (s *stream) steer(offset int64) {
+	if offset != s.expect {
+		s.expect = offset
+		s.epoch = s.feed.seek(offset)
+	}
+}
+
+// steer gives every generation its stream, and makes each stream read what the one of it that is furthest behind needs.
+func (w *worker) steer() {
+	head, free := int64(paused), false // how far the furthest is, and whether one has room in memory
+	for _, g := range w.gens {
+		g.Rewind()
+		if pos, ok := g.active(); ok {
+			head = max(head, pos)
+			free = free || !g.full(w.cfg.MaxOpenBytes)
+		}
+	}
+	lead, trail := int64(paused), int64(paused)
+	for _, g := range w.gens {
+		pos, ok := g.active()
+		if !ok {
+			continue
+		}
+		if head-pos > w.cfg.MaxBehind || (free && g.full(w.cfg.MaxOpenBytes)) {
+			g.stream, trail = w.trail, least(trail, pos)
+		} else {
+			g.stream, lead = w.lead, least(lead, pos)
+		}
+	}
+	w.lead.steer(lead)
+	w.trail.steer(trail)
+}
+
+// least returns the smaller of two offsets, of which the first may be paused.
+func least(a, b int64) int64 {
+	if a == paused {
+		return b
+	}
+	return min(a, b)
+}
+
+// inputs returns where the next deliveries come from: nil while a stream may not be folded, and for the trail while the
+// lead has something.
+func (w *worker) inputs() (lead, trail <-chan delivery) {
+	if w.full(w.lead) && w.divided() {
+		w.steer() // whoever has room goes on without the others
+	}
+	if !w.full(w.lead) {
+		lead = w.lead.feed.out
+	}
+	if !w.full(w.trail) && len(lead) == 0 {
+		trail = w.trail.feed.out
+	}
+	return lead, trail
+}
+
+// full tells whether no more of a stream may be folded until flushes have freed memory.
+func (w *worker) full(s *stream) bool {
+	for _, g := range w.gens {
+		if g.stream == s && g.full(w.cfg.MaxOpenBytes) {
+			return true
+		}
+	}
+	return false
+}
+
+// divided tells whether some generations of the lead have room and others do not.
+func (w *worker) divided() bool {
+	full, free := false, false
+	for _, g := range w.gens {
+		if _, ok := g.active(); ok && g.stream == w.lead {
+			full = full || g.full(w.cfg.MaxOpenBytes)
+			free = free || !g.full(w.cfg.MaxOpenBytes)
+		}
+	}
+	return full && free
+}
