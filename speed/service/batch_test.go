@@ -19,6 +19,8 @@ type batch struct {
 	plan   *view.Plan
 	ns     string
 	origin position.Cut
+	// building says that readers are answered by another generation of the view.
+	building bool
 
 	mu      sync.Mutex
 	begun   int

@@ -29,6 +29,7 @@ type topic struct {
 	err     error         // of every Fetch
 	open    int           // fetchers that were not closed
 	limit   int           // records of one partition that a fetch returns
+	pace    time.Duration // of a fetch that returns something
 }
 
 // partition is a partition of a topic: records with gaps between them.
@@ -80,6 +81,13 @@ func (t *topic) truncate(p int, end int64) { t.change(func() { t.parts[p].end = 
 
 // fail makes the fetches of a partition return err, nil for none any more.
 func (t *topic) fail(p int, err error) { t.change(func() { t.parts[p].err = err }) }
+
+// paced returns how long a fetch takes.
+func (t *topic) paced() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.pace
+}
 
 func (t *topic) end(p int) int64 {
 	t.mu.Lock()
@@ -140,6 +148,9 @@ func (f *fetcher) Fetch(ctx context.Context, wants []kafkalog.Want, maxWait time
 	expired := time.After(maxWait)
 	for last := false; ; {
 		out, changed, err := f.look(wants, last)
+		if pace := f.topic.paced(); pace > 0 && len(out) > 0 {
+			time.Sleep(pace)
+		}
 		if err != nil || len(out) > 0 {
 			return out, err
 		}

@@ -126,7 +126,7 @@ func (w *world) newLog(name string) service.Log {
 func (w *world) generations(context.Context) ([]service.Generation, error) {
 	var all []service.Generation
 	for _, b := range w.batch {
-		g := service.Generation{Namespace: b.ns, Plan: b.plan, Lanes: lanes, Block: map[string]int64{}, Origin: b.origin, Served: true}
+		g := service.Generation{Namespace: b.ns, Plan: b.plan, Lanes: lanes, Block: map[string]int64{}, Origin: b.origin, Served: !b.building}
 		for _, t := range w.topics {
 			g.Block[t.src.Name] = t.src.Block
 		}
