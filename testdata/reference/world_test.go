@@ -113,16 +113,16 @@ func (w *world) fold(p *view.Plan) *view.Fold {
 
 // profile is an entity as the reference prints it.
 type profile struct {
-	View     string                     `json:"view"`
-	Key      string                     `json:"key"`
-	Found    bool                       `json:"found"`
-	Events   int64                      `json:"events"`
-	Newest   string                     `json:"newest"`
-	AsOf     string                     `json:"as_of"`
-	Error    string                     `json:"error,omitempty"`
+	View   string `json:"view"`
+	Key    string `json:"key"`
+	Found  bool   `json:"found"`
+	Events int64  `json:"events"`
+	Newest string `json:"newest"`
+	AsOf   string `json:"as_of"`
+	Error  string `json:"error,omitempty"`
 	// Estimated are the features that the reference knows exactly and we estimate, with the relative error allowed.
-	Estimated map[string]float64 `json:"estimated,omitempty"`
-	Features map[string]json.RawMessage `json:"features"`
+	Estimated map[string]float64         `json:"estimated,omitempty"`
+	Features  map[string]json.RawMessage `json:"features"`
 }
 
 // newest in place of an as_of means that of each entity.
