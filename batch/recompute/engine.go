@@ -231,7 +231,7 @@ func (g *generation) closeFiles(ctx context.Context) error {
 		sums[i], errs[i] = files[i].w.Close()
 		return nil // the others are to be closed all the same
 	}, nil)
-	if err := errors.Join(append(errs, err)...); err != nil {
+	if err := errors.Join(errors.Join(errs...), err); err != nil {
 		return err
 	}
 	for i, f := range files {

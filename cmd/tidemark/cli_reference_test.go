@@ -16,7 +16,7 @@ import (
 // makes of the output of log, which knows nothing of them.
 func TestReferenceUsedcar(t *testing.T) {
 	t.Parallel()
-	python := python(t)
+	python := needed(t, "python3")
 	in := newInstallation(t, "")
 	in.gen(12_000)
 	up := in.upSmall()
@@ -35,7 +35,7 @@ const overflows = `{"invoice":"1","stock_code":"a","quantity":2000000000,"invoic
 // TestReferenceRetail is the same on real data, killed once on the way.
 func TestReferenceRetail(t *testing.T) {
 	t.Parallel()
-	python := python(t)
+	python := needed(t, "python3")
 	in := newInstallation(t, "")
 	in.job = "../../jobs/retail"
 	invoke(t, "", "produce", in.job, "--kafka", in.kafka, "--from", retailExcerpt).want(t, exitOK)
@@ -50,22 +50,6 @@ func TestReferenceRetail(t *testing.T) {
 	in.judgedFromOutside(python)
 	in.fullyChecked()
 	up.terminate()
-}
-
-// python returns the program; without it the test is left out, or fails where it is required.
-func python(t *testing.T) string {
-	t.Helper()
-	const missing = "python3 not installed: apt-get install python3"
-	program, err := exec.LookPath("python3")
-	if err != nil {
-		for what := range strings.SplitSeq(os.Getenv("TIDEMARK_REQUIRE"), ",") {
-			if strings.TrimSpace(what) == "python3" {
-				t.Fatal(missing)
-			}
-		}
-		t.Skip(missing)
-	}
-	return program
 }
 
 // judgedFromOutside has the reference judge the answers for all entities: of one view as of now, of the other each at its

@@ -162,7 +162,7 @@ func runDemo(cmd *cobra.Command, j *job.Job, o *options, flags *demoFlags) error
 	if err != nil {
 		return err
 	}
-	n.cron = flags.cron
+	n.role, n.cron = "demo", flags.cron
 	d := &demo{node: n, flags: flags, out: cmd.OutOrStdout(), crash: true}
 	err = d.run(cmd.Context(), ctx)
 	if errors.Is(err, batch.ErrForeign) {
@@ -201,7 +201,7 @@ func (d *demo) run(user, ctx context.Context) error {
 	if err := d.awaitReady(user); err != nil || user.Err() != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "%s\njob %s, store %s\n", d.describe("demo"), d.job.Name, withoutPassword(d.o.store))
+	fmt.Fprintf(d.out, "%s\njob %s, store %s\n", d.describe(), d.job.Name, withoutPassword(d.o.store))
 	produced := make(chan error, 1)
 	traffic, stop := context.WithCancel(user)
 	defer stop()
@@ -360,6 +360,7 @@ func (d *demo) sample(ctx context.Context) {
 	}
 	d.verified += report.Entities
 	d.wrong += report.Wrong
+	d.audit.add(report)
 	for _, f := range report.Faults[:min(len(report.Faults), demoFaults)] {
 		fmt.Fprintf(d.out, "wrong: view %s, entity %s: %s\n", f.View, f.Entity, f.What)
 	}

@@ -165,6 +165,22 @@ type explainer struct {
 }
 
 func (x *explainer) explain(ctx context.Context, r *lookup.Reader, viewName, text, feature string) (*explanation, error) {
+	d, err := describe(ctx, x.store, r, viewName, text, feature)
+	if err != nil {
+		return nil, err
+	}
+	return d.explanation, x.addEvents(ctx, d.explanation, d.gen.Plan, d.row)
+}
+
+// described is an explanation without events, and what it was made of.
+type described struct {
+	*explanation
+	gen *lookup.Generation
+	row *lookup.Row
+}
+
+// describe reads a row with its lane's marks at one instant and says what it is made of. Without a feature it gives all.
+func describe(ctx context.Context, s lookup.ExactStore, r *lookup.Reader, viewName, text, feature string) (*described, error) {
 	g, err := r.Served(ctx, viewName)
 	if err != nil {
 		return nil, err
@@ -177,7 +193,7 @@ func (x *explainer) explain(ctx context.Context, r *lookup.Reader, viewName, tex
 	if err != nil {
 		return nil, err
 	}
-	rows, err := lookup.ExactRows(ctx, x.store, g, [][]byte{key})
+	rows, err := lookup.ExactRows(ctx, s, g, [][]byte{key})
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +209,7 @@ func (x *explainer) explain(ctx context.Context, r *lookup.Reader, viewName, tex
 	if err := e.addRow(g.Plan, row, wanted); err != nil {
 		e.Error = textOrNull(err.Error())
 	}
-	return e, x.addEvents(ctx, e, g.Plan, row)
+	return &described{explanation: e, gen: g, row: row}, nil
 }
 
 func textOrNull(s string) *string {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/serving/api"
 	"github.com/tidemark-io/tidemark/serving/lookup"
+	"github.com/tidemark-io/tidemark/serving/page"
 	"github.com/tidemark-io/tidemark/serving/pebblestore"
 	"github.com/tidemark-io/tidemark/serving/store"
 	"github.com/tidemark-io/tidemark/serving/storehttp"
@@ -27,6 +28,7 @@ import (
 // node is all roles of one job in one process.
 type node struct {
 	job     *job.Job
+	role    string
 	o       *options
 	logger  logger
 	cron    string
@@ -41,6 +43,8 @@ type node struct {
 
 	batch     *batchLayer
 	archivers []*archive.Archiver
+	past      page.History
+	audit     audit
 
 	mu    sync.Mutex
 	speed *speedLayer
@@ -52,7 +56,7 @@ type node struct {
 
 // openNode connects to the log and the store. close ends both.
 func openNode(ctx context.Context, j *job.Job, o *options, l logger) (n *node, err error) {
-	n = &node{job: j, o: o, logger: l, cron: defaultCron, tailAge: archive.DefaultTailAge, failed: make(chan error, 16)}
+	n = &node{job: j, role: "up", o: o, logger: l, cron: defaultCron, tailAge: archive.DefaultTailAge, failed: make(chan error, 16)}
 	if n.store, err = openStore(ctx, o, l, ownStore); err != nil {
 		return nil, err
 	}
@@ -160,6 +164,12 @@ func (n *node) startHTTP(ctx context.Context) error {
 	a.Register(mux)
 	mux.Handle("GET /metrics", n.metrics.handler())
 	mux.HandleFunc("GET /v1/status", n.serveStatus)
+	pages, err := page.New(n, time.Now)
+	if err != nil {
+		return err
+	}
+	pages.Register(mux)
+	n.beside.Go(func() { n.sampleEachSecond(ctx) })
 	dir, embedded := store.PebbleDir(n.o.store)
 	if embedded {
 		mux.Handle(storehttp.Prefix, storehttp.Handler(n.store))
@@ -289,7 +299,7 @@ func (n *node) awaitReady(ctx context.Context) error {
 	return nil
 }
 
-// describe says what a role is and where, as the line that scripts wait for.
-func (n *node) describe(role string) string {
-	return strings.TrimSpace(fmt.Sprintf("ready role=%s http=%s", role, n.address))
+// describe says what the process is and where, as the line that scripts wait for.
+func (n *node) describe() string {
+	return strings.TrimSpace(fmt.Sprintf("ready role=%s http=%s", n.role, n.address))
 }

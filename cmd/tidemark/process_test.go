@@ -233,3 +233,20 @@ func (in *installation) verified() string {
 	}
 	return last
 }
+
+// needed returns a program of the machine; without it the test is left out, or fails where it is required.
+func needed(t testing.TB, name string) string {
+	t.Helper()
+	program, err := exec.LookPath(name)
+	if err == nil {
+		return program
+	}
+	missing := name + " not installed: apt-get install " + name
+	for what := range strings.SplitSeq(os.Getenv("TIDEMARK_REQUIRE"), ",") {
+		if strings.TrimSpace(what) == name {
+			t.Fatal(missing)
+		}
+	}
+	t.Skip(missing)
+	return ""
+}

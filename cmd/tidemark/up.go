@@ -88,7 +88,7 @@ func (n *node) up(cmd *cobra.Command) error {
 		err = nil
 	} else if err == nil {
 		if err = n.awaitReady(ctx); err == nil && ctx.Err() == nil {
-			fmt.Fprintln(cmd.OutOrStdout(), n.describe("up"))
+			fmt.Fprintln(cmd.OutOrStdout(), n.describe())
 			select {
 			case <-ctx.Done():
 			case err = <-n.failed:
