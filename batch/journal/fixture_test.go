@@ -38,6 +38,10 @@ func TestFrozen(t *testing.T) {
 	_, err = g.Register(cut(40), 5)
 	must(t, err)
 
+	lost := journal.Layout{State: l.State, Job: "shop", View: "lost"}
+	in, err := journal.OpenView(lost.ViewJournal())
+	must(t, err)
+	must(t, in.Inherit(inherited(t)))
 	frozen := filepath.Join("testdata", "state")
 	if *rewrite {
 		must(t, os.RemoveAll(frozen))
@@ -61,7 +65,7 @@ func TestFrozen(t *testing.T) {
 	}))
 	back, err := journal.OpenGeneration(journal.Layout{State: frozen, Job: "shop", View: "user"}.GenerationJournal("aaaaaaaaaa"))
 	must(t, err)
-	if files != 12 || back.LastChecked() != 3 || back.BasesFrom() != 1 || back.Pending() == nil {
+	if files != 13 || back.LastChecked() != 3 || back.BasesFrom() != 1 || back.Pending() == nil {
 		t.Fatalf("%d files, %+v", files, back)
 	}
 }

@@ -259,3 +259,79 @@ func TestViewOrder(t *testing.T) {
 		t.Fatalf("a dropped generation is served again: %v", err)
 	}
 }
+
+// inherited returns a manifest as a store may have it when the journals are lost.
+func inherited(t *testing.T) *manifest.Manifest {
+	t.Helper()
+	m := &manifest.Manifest{Seq: 40, Job: "shop", View: "user"}
+	for i, state := range []manifest.State{manifest.Kept, manifest.Served, manifest.Building} {
+		g := genesis(strings.Repeat(string(rune('a'+i)), manifest.IdentityLength))
+		m.Generations = append(m.Generations, manifest.Generation{
+			Identity: g.Identity, Number: int64(i) + 1, Revision: g.Revision, State: state, Spec: g.Spec, Lanes: g.Lanes,
+			Blocks: g.Blocks, Origin: g.Origin, Run: 2, Cut: cut(24),
+		})
+	}
+	must(t, m.Validate())
+	return m
+}
+
+// TestInherit: a journal that begins with a manifest goes on from it: its numbers, what is served, and what no run is made
+// of any more.
+func TestInherit(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "j")
+	v, err := journal.OpenView(dir)
+	must(t, err)
+	must(t, v.Inherit(inherited(t)))
+	if err := v.Inherit(inherited(t)); !errors.Is(err, journal.ErrOrder) {
+		t.Fatalf("inheriting twice: %v", err)
+	}
+	must(t, v.Create("dddddddddd", "rev2"))
+	back, err := journal.OpenView(dir)
+	must(t, err)
+	var gens []*journal.Generation
+	for i := range back.Members[:3] {
+		gens = append(gens, journal.InheritGeneration("shop", "user", back.Members[i].Inherited))
+	}
+	fourth := genesis("dddddddddd")
+	fourth.Number = 4
+	g, err := journal.CreateGeneration(filepath.Join(t.TempDir(), "g"), fourth)
+	must(t, err)
+	m, err := back.Manifest(append(gens, g))
+	must(t, err)
+	must(t, m.Validate())
+	if m.Seq != 40+2+1 || m.Served().Number != 2 || m.Served().Run != 2 || !m.Served().Cut.Equal(cut(24)) ||
+		m.Generations[2].State != manifest.Dropped || m.Generations[3].State != manifest.Building {
+		t.Fatalf("%+v", m)
+	}
+	if back.Moved() || gens[0].Moved() || gens[0].Entries() != 0 {
+		t.Fatal("somebody is said to have written")
+	}
+	must(t, v.Turn("dddddddddd", manifest.Served))
+	if !back.Moved() {
+		t.Fatal("nobody is said to have written")
+	}
+}
+
+// TestBefore: rollback goes to where the served generation came from, and back from there it goes further back, never to
+// what was left.
+func TestBefore(t *testing.T) {
+	v, err := journal.OpenView(filepath.Join(t.TempDir(), "j"))
+	must(t, err)
+	names := []string{"aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc", "dddddddddd"}
+	for _, id := range names {
+		must(t, v.Create(id, "r"))
+	}
+	for i, step := range []struct {
+		serve  int
+		before int64 // number, 0 for none
+	}{{0, 0}, {1, 1}, {2, 2}, {1, 1}, {3, 2}, {1, 1}, {0, 0}, {2, 1}} {
+		must(t, v.Turn(names[step.serve], manifest.Served))
+		var got int64
+		if m := v.Before(); m != nil {
+			got = m.Number
+		}
+		if got != step.before || v.Served().Identity != names[step.serve] {
+			t.Fatalf("step %d: generation %d is served, before it %d, want %d", i, v.Served().Number, got, step.before)
+		}
+	}
+}
