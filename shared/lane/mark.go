@@ -33,17 +33,32 @@ func (m Mark) Joined() bool { return m.Low == Joined }
 // Wire returns the mark as stores hold it: "incarnation low next append", low being j when joined. Marks are compared
 // as these bytes.
 func (m Mark) Wire() string {
-	low := "j"
-	if m.Low != Joined {
-		low = strconv.FormatInt(m.Low, 10)
+	var buf [64]byte
+	b := append(append(buf[:0], m.Incarnation...), ' ')
+	if m.Low == Joined {
+		b = append(b, 'j')
+	} else {
+		b = strconv.AppendInt(b, m.Low, 10)
 	}
-	return fmt.Sprintf("%s %s %d %d", m.Incarnation, low, m.Next, m.Append)
+	b = strconv.AppendInt(append(b, ' '), m.Next, 10)
+	return string(strconv.AppendInt(append(b, ' '), m.Append, 10))
+}
+
+// words splits a mark into its four words; ok is false if there are not four, or the first is empty.
+func words(s string) (w [4]string, ok bool) {
+	for i := range 3 {
+		if w[i], s, ok = strings.Cut(s, " "); !ok {
+			return w, false
+		}
+	}
+	w[3] = s
+	return w, w[0] != "" && strings.IndexByte(s, ' ') < 0
 }
 
 // ParseMark reads what Wire writes.
 func ParseMark(s string) (Mark, error) {
-	p := strings.Split(s, " ")
-	if len(p) != 4 || p[0] == "" {
+	p, ok := words(s)
+	if !ok {
 		return Mark{}, fmt.Errorf("%w: %q is no partition mark", ErrMark, s)
 	}
 	m := Mark{Incarnation: Incarnation(p[0]), Low: Joined}
@@ -76,13 +91,17 @@ func (b BatchMark) Whole() bool { return b.Run > b.WholeFrom }
 
 // Wire returns the mark as stores hold it: "incarnation run rows wholefrom".
 func (b BatchMark) Wire() string {
-	return fmt.Sprintf("%s %d %d %d", b.Incarnation, b.Run, b.Rows, b.WholeFrom)
+	var buf [64]byte
+	w := append(append(buf[:0], b.Incarnation...), ' ')
+	w = strconv.AppendInt(w, b.Run, 10)
+	w = strconv.AppendInt(append(w, ' '), b.Rows, 10)
+	return string(strconv.AppendInt(append(w, ' '), b.WholeFrom, 10))
 }
 
 // ParseBatchMark reads what Wire writes. Dropped is not a mark to it: callers look for that first.
 func ParseBatchMark(s string) (BatchMark, error) {
-	p := strings.Split(s, " ")
-	if len(p) != 4 || p[0] == "" {
+	p, ok := words(s)
+	if !ok {
 		return BatchMark{}, fmt.Errorf("%w: %q is no batch mark", ErrMark, s)
 	}
 	b := BatchMark{Incarnation: Incarnation(p[0])}
@@ -99,7 +118,8 @@ func ParseBatchMark(s string) (BatchMark, error) {
 // parseCount reads an integer from 0 to position.MaxOffset in its one canonical form.
 func parseCount(s string) (int64, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 || n > position.MaxOffset || strconv.FormatInt(n, 10) != s {
+	var buf [20]byte
+	if err != nil || n < 0 || n > position.MaxOffset || string(strconv.AppendInt(buf[:0], n, 10)) != s {
 		return 0, fmt.Errorf("%q is no count", s)
 	}
 	return n, nil

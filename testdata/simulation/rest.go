@@ -48,7 +48,7 @@ func (w *World) rest() {
 		switch {
 		case w.Violation != "":
 			return
-		case !w.moved && round > 3:
+		case !w.moved && round > 2:
 			w.complete()
 			return
 		case round == maxRounds:
