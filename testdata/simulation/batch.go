@@ -165,8 +165,8 @@ func (w *World) makeRun(b *process, m *making) bool {
 	return true
 }
 
-// look reads the marks of a generation's lanes and plans each.
-func (w *World) plans(b *process, g int) bool {
+// beginPass reads the marks of a generation's lanes and plans each.
+func (w *World) beginPass(b *process, g int) bool {
 	if b.journal == nil || g >= len(b.journal.members) || w.publishing(b, g) {
 		return false
 	}

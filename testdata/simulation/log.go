@@ -94,7 +94,7 @@ func (p *partition) archive(n int64) bool {
 	return true
 }
 
-// body encodes the tile of an entity's events in [from, to) of all partitions, nil if there are none.
+// tile encodes the tile of an entity's events in [from, to) of all partitions, nil if there are none.
 func (w *World) tile(h tile.Header, entity int, from, to position.Cut) []byte {
 	f := w.sim.fold
 	f.Reset()

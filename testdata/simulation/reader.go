@@ -32,7 +32,7 @@ func (w *World) contentOf(fields []lane.Field) (c content, fault string) {
 	if fault = merge(m, fields); fault != "" {
 		return c, fault
 	}
-	w.take1(&c, m)
+	w.addContent(&c, m)
 	if int64(bits.OnesCount64(c.bits)) != m.Events() {
 		return c, "an event twice"
 	}
@@ -52,8 +52,8 @@ func merge(m *view.Merger, fields []lane.Field) (fault string) {
 	return ""
 }
 
-// take1 adds what a merger holds.
-func (w *World) take1(c *content, m *view.Merger) {
+// addContent adds what a merger holds to what is known of a row.
+func (w *World) addContent(c *content, m *view.Merger) {
 	c.bits += m.Value(0, baseTime+maxEvents).Lo
 	for i, p := range w.parts {
 		c.last[i] = max(c.last[i], m.Last(p.source, p.name.ID))
@@ -70,7 +70,7 @@ func (w *World) everyTile(m *view.Merger, fields []lane.Field) (c content, fault
 		if fault = merge(m, fields[i:i+1]); fault != "" {
 			return c, fault
 		}
-		w.take1(&c, m)
+		w.addContent(&c, m)
 		events += m.Events()
 	}
 	if int64(bits.OnesCount64(c.bits)) != events {

@@ -95,7 +95,7 @@ func (w *World) finish(b *process, g int) {
 			w.move(b, g, n, Deliver)
 		}
 	}
-	w.plans(b, g)
+	w.beginPass(b, g)
 	for n := range w.cfg.Lanes {
 		for range maxMoves {
 			if !w.move(b, g, n, Deliver) {

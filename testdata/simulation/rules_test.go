@@ -25,6 +25,7 @@ func TestRules(t *testing.T) {
 	t.Parallel()
 	for r := NoRule + 1; r < Rules; r++ {
 		t.Run(r.String(), func(t *testing.T) {
+			t.Parallel()
 			off := Without(r)
 			if b, ok := backed[r]; ok {
 				holds(t, off, *ruleSeeds/4)

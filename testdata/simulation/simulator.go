@@ -7,7 +7,6 @@ import (
 	"github.com/tidemark-io/tidemark/shared/invariant"
 	"github.com/tidemark-io/tidemark/shared/view"
 	"github.com/tidemark-io/tidemark/speed/flush"
-	"github.com/tidemark-io/tidemark/speed/fold"
 )
 
 // Simulator runs worlds, one after the other, and counts what happened in them. Not safe for concurrent use.
@@ -49,12 +48,6 @@ func (s *Simulator) batch(p *partition) *column.Batch {
 	}
 	return b
 }
-
-func (s *Simulator) generation(_ *World, cfg fold.Config) *fold.Generation {
-	return fold.NewGeneration(cfg)
-}
-
-func (s *Simulator) release(*fold.Generation) {}
 
 // World returns a world in which nothing has happened, without a rule if off is one.
 func (s *Simulator) World(cfg Config, off Set) *World {

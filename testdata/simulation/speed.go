@@ -87,7 +87,7 @@ func (w *World) slot(k *worker, g, p int) *slot {
 	s := &k.slots[g][p]
 	if s.fold == nil {
 		part := w.parts[p]
-		s.fold = w.sim.generation(w, fold.Config{
+		s.fold = fold.NewGeneration(fold.Config{
 			Namespace: namespaces[g], Plan: w.plan, Lanes: w.cfg.Lanes, Partition: part.name, Block: part.block,
 			First: k.manifest.gens[g].origin.Next(part.name),
 		})
@@ -203,7 +203,6 @@ func (w *World) forget(s *slot, late bool) bool {
 	for i := len(s.outcomes); late && i < len(s.calls); i++ {
 		w.hold(w.lane(g, s.calls[i].Lane.N), &s.calls[i])
 	}
-	w.sim.release(s.fold)
 	*s = slot{}
 	return true
 }

@@ -259,7 +259,7 @@ func (w *World) actBatch(c Choice) bool {
 	case Tick:
 		return w.tick(b, g)
 	case Plan:
-		return w.plans(b, g)
+		return w.beginPass(b, g)
 	case Move:
 		return w.move(b, g, int(c.A)/processes%w.cfg.Lanes, Fate(c.C)%Fates)
 	case Manifest:
