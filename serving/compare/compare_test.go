@@ -59,7 +59,7 @@ func (w *world) generation(number int64, identity string, edit func(*view.Spec),
 			next = b.Offset[n]
 		}
 		p := lane.Mark{Incarnation: incarnation, Low: lane.Joined, Next: next}
-		marks[b.Source.Name+"/"+string(rune('0'+b.Partition))] = p.Wire()
+		marks[b.Source.Name+"/"+string('0'+b.Partition)] = p.Wire()
 	}
 	h := tile.Header{Kind: tile.KindBase, Run: 1}
 	c := lane.Call{
