@@ -15,7 +15,7 @@ import (
 var (
 	seeds     = flag.Uint64("seeds", 20_000, "how many random worlds TestSeeds runs")
 	from      = flag.Uint64("from", 0, "the first seed of TestSeeds")
-	ruleSeeds = flag.Uint64("rule-seeds", 20_000, "in how many worlds TestRules looks for a counter-example")
+	ruleSeeds = flag.Uint64("rule-seeds", 100_000, "in how many worlds TestRules looks for a counter-example")
 	keep      = flag.Bool("keep", false, "write the counter-examples of TestRules to the folder of cases")
 )
 
