@@ -169,35 +169,38 @@ func TestEveryIsHarmless(t *testing.T) {
 	}
 }
 
-// TestLaneBehindKeepsFiles shows that what a begun lane has still to take in is kept although no other needs it, and goes
-// when the lane has it.
+// TestLaneBehindKeepsFiles publishes so slowly that runs are made, each with bases of everything, while lanes have still to
+// take in earlier ones: what these need is kept although nothing else does, so that no lane is begun again, and goes when
+// they have it.
 func TestLaneBehindKeepsFiles(t *testing.T) {
 	w := first(t, 1)
-	m := w.manifest("visitor")
-	id := m.LaneIDs(m.Served())[0]
-	w.store.SetFaults(func(op memstore.Op) memstore.Fate { // the lane's server is away
-		if op.Call != nil && op.Call.Lane == id {
-			return memstore.LoseCall
-		}
-		return memstore.Deliver
-	})
-	for i := range 4 {
-		w.grow(float64(i+2) / 12)
-		if _, err := w.service().Once(t.Context()); !errors.Is(err, lane.ErrUnavailable) {
-			t.Fatalf("got %v", err)
-		}
-	}
-	if have := w.folders("visitor"); len(have) == 0 || have[0] > 2 {
-		t.Fatalf("the lane is to take in run 2, and the files are %v", have)
-	}
-	w.store.SetFaults(nil)
 	begun := w.told(service.EventBegun)
-	w.runs(1)
+	synctest.Test(t, func(t *testing.T) {
+		cfg := w.config()
+		cfg.Limits.RowsPerSecond, cfg.Limits.RowsPerCall = 0.5, 1
+		s, err := service.New(cfg)
+		must(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.Run(ctx) }()
+		kept := 0
+		for i := range 5 {
+			w.grow(float64(i+2) / 12)
+			time.Sleep(20 * time.Second)
+			kept = max(kept, len(w.folders("visitor")))
+		}
+		time.Sleep(time.Hour)
+		cancel()
+		must(t, <-done)
+		if kept < 3 {
+			t.Errorf("files of %d runs were kept: no lane was behind", kept)
+		}
+	})
+	if n := w.told(service.EventBegun); n != begun {
+		t.Fatalf("lanes were begun %d times, want %d", n, begun)
+	}
 	w.verify()
 	w.tidied()
-	if w.told(service.EventBegun) != begun {
-		t.Fatal("the lane was begun again")
-	}
 }
 
 // TestOldDump shows that a lane that goes back behind what is kept is begun again from the bases.
