@@ -261,6 +261,45 @@ func TestZombie(t *testing.T) {
 	w.tidied()
 }
 
+// TestFileGoneMeanwhile lets another process bring two runs to all lanes, and remove the files of the first, between the
+// moment in which a process has looked at the lanes and the one in which it opens a file of a lane.
+func TestFileGoneMeanwhile(t *testing.T) {
+	w := first(t, 1)
+	w.store.SetFaults(func(op memstore.Op) memstore.Fate {
+		if op.Kind == memstore.Apply {
+			return memstore.LoseCall
+		}
+		return memstore.Deliver
+	})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- w.service().Run(ctx) }()
+		for i := range 2 {
+			time.Sleep(time.Minute)
+			w.grow(float64(i+2) / 12)
+		}
+		time.Sleep(time.Minute)
+		cancel()
+		must(t, <-done)
+	})
+	if have := w.folders("visitor"); !slices.Equal(have, []int64{1, 2, 3}) {
+		t.Fatalf("files of runs %v", have)
+	}
+	w.store.SetFaults(func(op memstore.Op) memstore.Fate {
+		if op.Kind == memstore.Apply {
+			w.store.SetFaults(nil)
+			_, err := w.service().Once(t.Context())
+			must(t, err)
+		}
+		return memstore.Deliver
+	})
+	_, err := w.service().Once(t.Context())
+	must(t, err)
+	w.verify()
+	w.tidied()
+}
+
 // TestTidyingDies shows that a process may die in the middle of removing: what is left has no gap, and goes the next time.
 func TestTidyingDies(t *testing.T) {
 	w := first(t, 32)
