@@ -67,7 +67,7 @@ type comparer struct {
 
 func newComparer(g *generation, n int) *comparer {
 	open := func(run int64) (*runfile.Reader, error) { return g.Open(run, n) }
-	return &comparer{past: newPast(g.Plan, n, g.Lanes, &g.Bases, g.Run, open), files: newDigester(), recompute: newDigester()}
+	return &comparer{past: newPast(g.mergers, n, g.Lanes, &g.Bases, g.Run, open), files: newDigester(), recompute: newDigester()}
 }
 
 func (c *comparer) fault(key []byte, format string, args ...any) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
 	"github.com/tidemark-io/tidemark/shared/lane"
@@ -31,15 +32,15 @@ type past struct {
 	last  int64 // newest run whose file takes part
 	open  func(run int64) (*runfile.Reader, error)
 
-	plan   *view.Plan
-	merger *view.Merger // from the first merge on
-	files  map[int64]*runfile.Reader
-	ranges []int // those that are still to be read
-	run    []stream
-	equal  []*stream // whose next rows are of the entity at hand; none while that is to be found
-	body   []byte
-	read   int64 // rows
-	bytes  int64 // of their tiles
+	mergers *sync.Pool   // of *view.Merger
+	merger  *view.Merger // from the first merge until close
+	files   map[int64]*runfile.Reader
+	ranges  []int // those that are still to be read
+	run     []stream
+	equal   []*stream // whose next rows are of the entity at hand; none while that is to be found
+	body    []byte
+	read    int64 // rows
+	bytes   int64 // of their tiles
 }
 
 // stream is the rows of one hash range in one file.
@@ -49,9 +50,10 @@ type stream struct {
 	row  *runfile.Row // nil at the end
 }
 
-// newPast returns the past of a lane out of so many. open opens the lane's file of a run.
-func newPast(plan *view.Plan, n, lanes int, bases *Bases, last int64, open func(run int64) (*runfile.Reader, error)) *past {
-	p := &past{bases: bases, last: last, open: open, plan: plan, files: map[int64]*runfile.Reader{}}
+// newPast returns the past of a lane out of so many. Mergers are dear to make, and are taken from a pool. open opens the
+// lane's file of a run.
+func newPast(mergers *sync.Pool, n, lanes int, bases *Bases, last int64, open func(run int64) (*runfile.Reader, error)) *past {
+	p := &past{bases: bases, last: last, open: open, mergers: mergers, files: map[int64]*runfile.Reader{}}
 	each := lane.MaxLanes / lanes
 	for r := n * each; r < (n+1)*each; r++ {
 		if bases[r] > 0 {
@@ -156,7 +158,7 @@ func (p *past) merge(more []byte) ([]byte, error) {
 		return body, err
 	}
 	if p.merger == nil {
-		p.merger = p.plan.NewMerger()
+		p.merger, _ = p.mergers.Get().(*view.Merger)
 	}
 	p.merger.Reset()
 	for _, s := range p.equal {
@@ -203,6 +205,10 @@ func (p *past) advance() error {
 
 // close closes the files. It may be called again.
 func (p *past) close() error {
+	if p.merger != nil {
+		p.mergers.Put(p.merger)
+		p.merger = nil
+	}
 	var errs []error
 	for run, file := range p.files {
 		errs = append(errs, file.Close())

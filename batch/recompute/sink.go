@@ -35,7 +35,7 @@ type laneFile struct {
 func newLaneFile(g *generation, n int, w *runfile.Writer) *laneFile {
 	open := func(run int64) (*runfile.Reader, error) { return g.Open(run, n) }
 	return &laneFile{
-		w: w, past: newPast(g.Plan, n, g.Lanes, &g.Bases, g.Run-1, open),
+		w: w, past: newPast(g.mergers, n, g.Lanes, &g.Bases, g.Run-1, open),
 		head: tile.Header{Kind: tile.KindBase, Run: g.Run}.Append(nil),
 	}
 }

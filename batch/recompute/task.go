@@ -93,6 +93,7 @@ type generation struct {
 	out     *Outcome
 
 	sampler *sampler
+	mergers *sync.Pool // of *view.Merger
 
 	mu sync.Mutex // of out.Events
 }
@@ -100,6 +101,7 @@ type generation struct {
 func newGeneration(t *Task, origins position.Cut) *generation {
 	invariant.Check(lane.ValidLanes(t.Lanes), "a task of %d lanes", t.Lanes)
 	g := &generation{Task: t, out: &Outcome{}, sampler: newSampler(t.Run), blocks: newBlockTable(t, origins)}
+	g.mergers = &sync.Pool{New: func() any { return t.Plan.NewMerger() }}
 	events := int64(0)
 	for _, r := range g.blocks.partitions {
 		events += r.Next - r.From
