@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,14 +18,15 @@ import (
 //
 //   - exact and honest: a row of a lane that claims is, byte for byte, the plain fold of the entity's events below the marks;
 //     one of a lane that does not claim holds no event twice;
-//   - it never goes back: within a filling no mark does, unless the store itself lost something, and only batch begins a
-//     filling.
+//   - it never goes back: within a filling no mark does, unless the store itself lost something; and a lane that has a
+//     filling gets no other, unless a loss took it back to before a run whose files are no longer kept.
 //
 // It is a second, dumber `verify`, which is asked only when a world is at rest.
 type claims struct {
 	w      *world
 	views  map[string]*claimedView
 	before map[lane.ID]lane.Marks
+	behind map[lane.ID]bool // a loss took the lane back, and it has not taken in all runs again
 
 	leftovers int // as of the last look: tiles that were not merged because a base or delta reaches them
 }
@@ -34,13 +36,14 @@ type claimedView struct {
 	gen    *generation // the last that a manifest named
 	oracle *oracle.Oracle
 	merger *view.Merger
+	run    int64  // the last checked, as far as a manifest told
 	ends   string // of the log that events is of
 	events map[string][]oracle.Event
 	bodies map[string][]byte // by key and the number of events
 }
 
 func newClaims(w *world) *claims {
-	return &claims{w: w, views: map[string]*claimedView{}, before: map[lane.ID]lane.Marks{}}
+	return &claims{w: w, views: map[string]*claimedView{}, before: map[lane.ID]lane.Marks{}, behind: map[lane.ID]bool{}}
 }
 
 // hold looks at all lanes and rows. lost says that the store lost something since the last look.
@@ -62,6 +65,9 @@ func (c *claims) hold(lost bool) error {
 		if v == nil {
 			continue
 		}
+		if len(gens) > 0 {
+			v.run = max(v.run, gens[0].Run)
+		}
 		if err := c.lanes(v, lost); err != nil {
 			return fmt.Errorf("view %s: %w", name, err)
 		}
@@ -82,10 +88,15 @@ func (c *claims) lanes(v *claimedView, lost bool) error {
 		return err
 	}
 	for n, id := range v.gen.ids() {
-		if !lost {
-			if err := forward(c.before[id], all[n]); err != nil {
-				return fmt.Errorf("lane %d went back: %w", n, err)
-			}
+		err := forward(c.before[id], all[n])
+		switch {
+		case err != nil && lost:
+			c.behind[id] = true
+		case err != nil && (!c.behind[id] || !errors.Is(err, errAnotherFilling)):
+			return fmt.Errorf("lane %d went back: %w", n, err)
+		}
+		if b, _, err := all[n].Batch(); err == nil && b.Run > v.run {
+			delete(c.behind, id)
 		}
 		c.before[id] = all[n]
 		for _, key := range keys[n] {
@@ -235,6 +246,9 @@ func degraded(marks lane.Marks) bool {
 	return false
 }
 
+// errAnotherFilling is the class of forward's errors about a lane that was begun again.
+var errAnotherFilling = errors.New("another filling")
+
 // forward tells what of a lane's marks has gone back: another filling may begin anywhere, but not by itself, and within
 // one nothing goes back.
 func forward(before, after lane.Marks) error {
@@ -243,8 +257,13 @@ func forward(before, after lane.Marks) error {
 		return err
 	}
 	is, begun, err := after.Batch()
-	if err != nil || !begun || is.Incarnation != was.Incarnation {
-		return fmt.Errorf("%v became %v: %w", before, after, err)
+	switch {
+	case err != nil:
+		return err
+	case !begun:
+		return fmt.Errorf("%v became %v", before, after)
+	case is.Incarnation != was.Incarnation:
+		return fmt.Errorf("%w: %v became %v", errAnotherFilling, before, after)
 	}
 	if is.Run < was.Run || (is.Run == was.Run && is.Rows < was.Rows) {
 		return fmt.Errorf("%v became %v", before, after)
@@ -259,7 +278,7 @@ func forward(before, after lane.Marks) error {
 		}
 		now, err := lane.ParseMark(after[name])
 		if err != nil || now.Next < m.Next {
-			return fmt.Errorf("%s: %q became %q: %w", name, wire, after[name], err)
+			return fmt.Errorf("%s: %q became %q", name, wire, after[name])
 		}
 	}
 	return nil
