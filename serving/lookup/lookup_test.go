@@ -30,16 +30,20 @@ type world struct {
 	seq    int64
 }
 
-// slowStore is a memory store whose reads of rows may take time on the world's clock.
+// slowStore is a memory store around whose reads of rows things may happen.
 type slowStore struct {
 	*memstore.Store
 	beforeRows func()
+	afterRows  func()
 	marksRead  int
 }
 
 func (s *slowStore) Rows(ctx context.Context, rows []lane.RowID) ([][][]byte, error) {
 	if s.beforeRows != nil {
 		s.beforeRows()
+	}
+	if s.afterRows != nil {
+		defer s.afterRows()
 	}
 	return s.Store.Rows(ctx, rows)
 }

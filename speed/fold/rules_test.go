@@ -222,3 +222,32 @@ func TestTwoOpenBlocksOneRow(t *testing.T) {
 		}
 	}
 }
+
+// TestOverlap: rows below the position, which an overlapping delivery brings again, are folded once.
+func TestOverlap(t *testing.T) {
+	r := newRules(t)
+	r.observe(marksAt("aaaaaaaaaa", 0))
+	r.Rewind()
+	r.Add(r.rows(0, 6), 0, 6)
+	r.Add(r.rows(2, 6), 2, 6)
+	r.Add(r.rows(3, 10), 3, 10)
+	m := r.w.plan.NewMerger()
+	rows := 0
+	for _, c := range r.Flush(true) {
+		for _, row := range c.Rows {
+			m.Reset()
+			for _, f := range row.Set {
+				if _, err := m.AddTile(f.Value); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := m.Finish(); err != nil || m.Events() != 1 {
+				t.Errorf("%s has %d events, want 1 (%v)", row.Key, m.Events(), err)
+			}
+			rows++
+		}
+	}
+	if rows != 10 {
+		t.Errorf("%d rows of 10 entities", rows)
+	}
+}
