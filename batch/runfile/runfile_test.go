@@ -163,8 +163,11 @@ func TestDamageIsRefused(t *testing.T) {
 		bad := bytes.Clone(good)
 		bad[i] ^= 1 << (i % 8)
 		must(t, os.WriteFile(path, bad, 0o600))
-		if err := verify(path); (!errors.Is(err, runfile.ErrDamaged) && !errors.Is(err, runfile.ErrCodec)) || !strings.Contains(err.Error(), path) {
-			t.Fatalf("byte %d of %d: got %v", i, len(good), err)
+		// Who publishes or merges rows just reads them, and is told as well.
+		for _, err := range []error{verify(path), use(path)} {
+			if (!errors.Is(err, runfile.ErrDamaged) && !errors.Is(err, runfile.ErrCodec)) || !strings.Contains(err.Error(), path) {
+				t.Fatalf("byte %d of %d: got %v", i, len(good), err)
+			}
 		}
 	}
 	for _, n := range []int{0, 7, 8, 20, 28, len(good) - 1} {
@@ -175,6 +178,7 @@ func TestDamageIsRefused(t *testing.T) {
 	}
 	must(t, os.WriteFile(path, good, 0o600))
 	must(t, verify(path))
+	must(t, use(path))
 }
 
 func verify(path string) error {
@@ -183,6 +187,16 @@ func verify(path string) error {
 		return err
 	}
 	return errors.Join(r.Verify(), r.Close())
+}
+
+// use reads a file as those do who publish or merge its rows.
+func use(path string) error {
+	r, err := runfile.Open(path, meta(2))
+	if err != nil {
+		return err
+	}
+	_, err = readAll(r)
+	return errors.Join(err, r.Close())
 }
 
 func TestAnotherFileIsRefused(t *testing.T) {

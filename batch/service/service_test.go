@@ -471,7 +471,12 @@ func (w *world) runUntilFailure() {
 	s.SetJudge(lie)
 	done := make(chan error)
 	go func() { done <- s.Run(ctx) }()
-	<-failed
+	select {
+	case <-failed:
+	case <-time.After(time.Hour):
+		cancel()
+		w.t.Fatalf("no run has failed its check within an hour; the role ends with %v", <-done)
+	}
 	m := w.manifest("visitor")
 	w.store.EmptyLane(m.LaneIDs(m.Served())[0])
 	w.awaitLane(m.LaneIDs(m.Served())[0])
