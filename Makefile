@@ -4,7 +4,7 @@ BIN       := .bin
 LINT      := $(BIN)/golangci-lint
 LINT_VER  := v2.15.0
 # Folders called testdata are not part of ./..., so tests in there are named.
-PKGS      := ./... ./testdata/reference ./testdata/simulation
+PKGS      := ./... ./testdata/reference ./testdata/simulation ./testdata/mutants
 # -race needs a C compiler; without one the tests run without it and the last lines say so.
 RACE      := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 
@@ -42,6 +42,10 @@ bench: build ## Measure each floor beside its yardstick, in one run; see BENCHMA
 sim: ## Simulate the protocol in SEEDS (default 1000000) random worlds from seed FROM on, and small worlds to DEPTH (default 10).
 	GOGC=800 $(GO) test ./testdata/simulation -count=1 -timeout 0 -v -run '^(TestSeeds|TestExhaustive)$$' \
 	  -seeds $(or $(SEEDS),1000000) -from $(or $(FROM),0) -depth $(or $(DEPTH),10)
+
+.PHONY: mutants
+mutants: ## Break one line of the code at a time and see a test catch each. ARGS="-run 'join|hop'" chooses; make test runs a third.
+	$(GO) run ./testdata/mutants $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Fuzz all that reads bytes from outside, FUZZTIME (default 30s) each; the last line counts executions.

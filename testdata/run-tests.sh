@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test this machine can run, then says what was left out, why, and the command that adds it. The packages run
 # with the race detector; the process tests, which start real servers and real tidemarks, run as users build it, and so
-# does the simulation, whose worlds have no goroutines. Last, every fuzz target runs for FUZZTIME (default 2s; 0 = only its
-# seeds, which are unit tests).
+# does the simulation, whose worlds have no goroutines. Then every fuzz target runs for FUZZTIME (default 2s; 0 = only its
+# seeds, which are unit tests), and last a third of the mutants, chosen by MUTANTS (default today's date; 0 = none).
 # TIDEMARK_REQUIRE=redis,… makes a missing server a failure instead of a skip.
 set -u
 log=$(mktemp)
@@ -20,6 +20,11 @@ fuzzed=
 if [ "${FUZZTIME:-2s}" != 0 ]; then
   fuzzed=$(FUZZTIME="${FUZZTIME:-2s}" ./testdata/fuzz.sh 2>&1) && fuzzed=${fuzzed##*$'\n'} || status=1
 fi
+mutants=
+seed=${MUTANTS:-$(date -u +%F)}
+if [ "$seed" != 0 ]; then
+  mutants=$("$GO" run ./testdata/mutants -share 3 -seed "$seed" -clean=false 2>&1) || status=1
+fi
 
 # Packages' verdicts and everything about a failure; the passing tests' names are noise.
 grep -E '^(ok|FAIL|panic:|--- FAIL)|^\s+--- FAIL|DATA RACE' "$log"
@@ -28,6 +33,7 @@ if [ "$status" -ne 0 ]; then
   awk '/^=== RUN/{buf=""} {buf=buf $0 "\n"} /--- FAIL|^panic:|^FAIL|DATA RACE|build failed|\.go:[0-9]+:[0-9]+:/{printf "%s", buf; buf=""}' "$log" | tail -n 400
 fi
 [ -z "$fuzzed" ] || echo "$fuzzed"
+[ -z "$mutants" ] || echo "$mutants"
 
 passed=$(grep -cE '^\s*--- PASS' "$log")
 failed=$(grep -cE '^\s*--- FAIL' "$log")
