@@ -15,6 +15,9 @@
 // laid over the tree (go test -overlay), so the checkout stays as it is, and so does everything that tests build with a go
 // command of their own: process tests cannot be named here.
 //
+// To make one, change the line, take what git diff says, write the header above it, and take the change back. A mutant whose
+// line has gone with a change of the code is made anew, or removed if nothing can break there any more.
+//
 // A mutant is caught if its test fails, by its own name. It is a failure of the run if the test passes, but also if the
 // patch does not apply (its lines must be in the file exactly once; line numbers do not count), does not compile, or has no
 // such test, and if the test hangs until go's timeout or its process ends some other way: a test must say what is wrong. A

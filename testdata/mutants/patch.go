@@ -93,6 +93,7 @@ func parse(name, text string) (mutant, error) {
 				return m, m.unfit("%q names no package and test", line)
 			}
 			m.catchers = append(m.catchers, catcher{words[0], words[1], strings.Join(words[2:], " ")})
+		case strings.HasPrefix(line, "diff --git ") || strings.HasPrefix(line, "index "): // git's own
 		default:
 			return m, m.unfit("its header has the line %q", line)
 		}

@@ -25,7 +25,7 @@ const good = `# It would be bad.
 `
 
 func TestParse(t *testing.T) {
-	m, err := parse("01-x", good)
+	m, err := parse("01-x", strings.Replace(good, "--- a/", "diff --git a/dir/x.go b/dir/x.go\nindex 1..2 100644\n--- a/", 1))
 	if err != nil {
 		t.Fatal(err)
 	}
