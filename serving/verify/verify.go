@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -104,18 +103,48 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	total := &Report{Faults: []Fault{}}
 	for _, name := range cfg.Reader.Views() {
-		all, err := cfg.Generations(ctx, name)
-		if err != nil {
+		if err := cfg.verifyView(ctx, name, total); err != nil {
 			return nil, err
 		}
+	}
+	slices.SortFunc(total.Faults, func(a, b Fault) int { return cmp.Compare(a.View+a.Entity, b.View+b.Entity) })
+	return total, nil
+}
+
+// verifyView adds what is found of the generations of a view. One that is dropped meanwhile is none any more: what was found
+// of it says nothing, and those that are left are looked at instead. Each further round takes another drop.
+func (c *Config) verifyView(ctx context.Context, name string, total *Report) error {
+	verified := map[string]bool{}
+	for again := true; again; {
+		again = false
+		all, err := c.Generations(ctx, name)
+		if err != nil {
+			return err
+		}
 		for _, g := range all {
-			v := &run{cfg: &cfg, view: name, gen: g, seed: maphash.MakeSeed(), report: total}
-			if err := v.verify(ctx); err != nil {
-				return nil, fmt.Errorf("verifying generation %d of view %s: %w", g.Number, name, err)
+			if verified[g.Namespace] {
+				continue
 			}
+			v := &run{cfg: c, view: name, gen: g, seed: maphash.MakeSeed(), report: &Report{}}
+			gone, err := v.verify(ctx)
+			if err != nil {
+				return fmt.Errorf("verifying generation %d of view %s: %w", g.Number, name, err)
+			}
+			if gone {
+				again = true
+				continue
+			}
+			verified[g.Namespace] = true
+			total.add(v.report)
 		}
 	}
-	return total, nil
+	return nil
+}
+
+// add adds what another report found.
+func (r *Report) add(one *Report) {
+	r.Entities, r.Wrong, r.Events, r.Tiles = r.Entities+one.Entities, r.Wrong+one.Wrong, r.Events+one.Events, r.Tiles+one.Tiles
+	r.Faults = append(r.Faults, one.Faults[:min(len(one.Faults), MaxFaults-len(r.Faults))]...)
 }
 
 // run is the verification of one view.
@@ -142,21 +171,50 @@ type row struct {
 	bad    string // why it cannot be verified
 }
 
-func (v *run) verify(ctx context.Context) error {
+// verify fills the report, or tells that the generation is gone: it was dropped.
+func (v *run) verify(ctx context.Context) (gone bool, err error) {
 	if err := v.awaitLanes(ctx); err != nil {
-		return err
+		return false, err
 	}
 	if err := v.plan(ctx); err != nil {
-		return err
+		return false, err
 	}
 	for v.pass = 0; v.pass < v.passes; v.pass++ {
 		v.rows, v.events, v.ends = map[string]*row{}, map[string][]oracle.Event{}, map[position.Partition]int64{}
 		if err := v.verifyPass(ctx); err != nil {
-			return err
+			return false, err
 		}
 	}
-	slices.SortFunc(v.report.Faults, func(a, b Fault) int { return bytes.Compare([]byte(a.View+a.Entity), []byte(b.View+b.Entity)) })
-	return nil
+	if v.report.Wrong == 0 {
+		return false, nil
+	}
+	return v.dropped(ctx)
+}
+
+// dropped tells whether the generation was dropped since its verification began: lanes say so, and so does the manifest,
+// which is written before.
+func (v *run) dropped(ctx context.Context) (bool, error) {
+	marks, err := v.marks(ctx)
+	if err != nil || !slices.ContainsFunc(marks, saysDropped) {
+		return false, err
+	}
+	now, err := v.cfg.Generations(ctx, v.view)
+	return !slices.ContainsFunc(now, func(g *lookup.Generation) bool { return g.Namespace == v.gen.Namespace }), err
+}
+
+func saysDropped(m lane.Marks) bool { return m[lane.BatchName] == lane.Dropped }
+
+// marks reads the marks of all lanes.
+func (v *run) marks(ctx context.Context) ([]lane.Marks, error) {
+	ids := make([]lane.ID, v.gen.Lanes)
+	for n := range ids {
+		ids[n] = lane.ID{Namespace: v.gen.Namespace, N: n}
+	}
+	marks, err := v.cfg.Store.Marks(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading marks: %w", err)
+	}
+	return marks, nil
 }
 
 // plan decides which entities are compared, and in how many passes.
@@ -218,17 +276,13 @@ func (v *run) verifyPass(ctx context.Context) error {
 // lanesEvery is how often lanes are looked at that are not whole yet.
 const lanesEvery = 100 * time.Millisecond
 
-// awaitLanes waits, in bounded time, until every lane can claim its content.
+// awaitLanes waits, in bounded time, until every lane can claim its content. One that was dropped never will.
 func (v *run) awaitLanes(ctx context.Context) error {
 	deadline := time.Now().Add(v.cfg.Wait)
-	ids := make([]lane.ID, v.gen.Lanes)
-	for n := range ids {
-		ids[n] = lane.ID{Namespace: v.gen.Namespace, N: n}
-	}
 	for {
-		marks, err := v.cfg.Store.Marks(ctx, ids)
+		marks, err := v.marks(ctx)
 		if err != nil {
-			return fmt.Errorf("reading marks: %w", err)
+			return err
 		}
 		whole := 0
 		for _, m := range marks {
@@ -236,10 +290,10 @@ func (v *run) awaitLanes(ctx context.Context) error {
 				whole++
 			}
 		}
-		if whole == len(ids) || !time.Now().Before(deadline) {
+		if whole == len(marks) || slices.ContainsFunc(marks, saysDropped) || !time.Now().Before(deadline) {
 			return nil
 		}
-		v.progress("lanes whole", whole, len(ids))
+		v.progress("lanes whole", whole, len(marks))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

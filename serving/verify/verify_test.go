@@ -356,3 +356,29 @@ func TestSample(t *testing.T) {
 		t.Fatalf("%v: %+v of %d entities", err, r, len(w.rows))
 	}
 }
+
+// TestDroppedMeanwhile: a generation that is dropped while it is verified is none any more, and nothing of it is wrong. One
+// whose lanes say so while the manifest has it yet is wrong altogether.
+func TestDroppedMeanwhile(t *testing.T) {
+	for listed, wrong := range map[bool]bool{false: false, true: true} {
+		w := newWorld(t)
+		asked := 0
+		generations := func(ctx context.Context, name string) ([]*lookup.Generation, error) {
+			if asked++; asked > 1 && !listed {
+				return nil, nil
+			}
+			g, err := w.reader.Served(ctx, name)
+			for n := range lanes {
+				c := lane.Call{Lane: w.id(n), Name: lane.BatchName, AnyMark: true, Set: lane.Dropped, Replace: map[string]string{}}
+				if o := w.store.Apply(ctx, []lane.Call{c})[0]; o.Err != nil {
+					return nil, o.Err
+				}
+			}
+			return []*lookup.Generation{g}, err
+		}
+		r, err := verify.Run(t.Context(), verify.Config{Reader: w.reader, Store: w.store, Log: w.log, Generations: generations, Wait: time.Hour})
+		if err != nil || (r.Wrong > 0) != wrong || (r.Entities > 0) != wrong || asked < 2 {
+			t.Errorf("listed %v: %v, asked %d times, %d of %d wrong", listed, err, asked, r.Wrong, r.Entities)
+		}
+	}
+}
