@@ -47,6 +47,10 @@ sim: ## Simulate the protocol in SEEDS (default 1000000) random worlds from seed
 mutants: ## Break one line of the code at a time and see a test catch each. ARGS="-run 'join|hop'" chooses; make test runs a third.
 	$(GO) run ./testdata/mutants $(ARGS)
 
+.PHONY: crash
+crash: ## Let a process die at every named place, and what is left go on; RUN=<regexp> for some of them.
+	$(GO) test -tags crashpoints ./shared/crash ./cmd/tidemark -count=1 -timeout 30m -parallel 4 -v -run '^(TestNames|TestPass|TestCrashPoints)$$/$(RUN)'
+
 .PHONY: fuzz
 fuzz: ## Fuzz all that reads bytes from outside, FUZZTIME (default 30s) each; the last line counts executions.
 	@GO="$(GO)" FUZZTIME="$(or $(FUZZTIME),30s)" ./testdata/fuzz.sh

@@ -8,6 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tidemark-io/tidemark/shared/crash"
 )
 
 // ErrExists is the class of errors that say that a name is taken already.
@@ -52,7 +56,9 @@ func Link(path string, content []byte) error {
 	if err != nil {
 		return fmt.Errorf("writing %s aside: %w", path, err)
 	}
+	crash.Point(crash.JournalBeforeLink)
 	err = os.Link(aside, path)
+	crash.Point(crash.JournalAfterLink)
 	// The link has decided. A file left aside is harmless: its name begins with a dot, which readers pass over.
 	removed := os.Remove(aside)
 	if errors.Is(err, fs.ErrExist) {
@@ -64,8 +70,33 @@ func Link(path string, content []byte) error {
 	return SyncDir(dir)
 }
 
+// RemoveAbandoned removes from a folder what processes that died have left aside, if it was written before the given time:
+// what a live one has aside is linked within moments. A folder that is not there has nothing in it.
+func RemoveAbandoned(dir string, before time.Time) error {
+	files, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("looking for abandoned files: %w", err)
+	}
+	for _, f := range files {
+		if !strings.HasPrefix(f.Name(), asidePrefix) {
+			continue
+		}
+		info, err := f.Info()
+		if err == nil && info.ModTime().Before(before) {
+			err = os.Remove(filepath.Join(dir, f.Name()))
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing an abandoned file: %w", err)
+		}
+	}
+	return nil
+}
+
+// asidePrefix is how the names of files begin that are not linked yet.
+const asidePrefix = ".aside-"
+
 func writeAside(dir string, content []byte) (path string, err error) {
-	f, err := os.CreateTemp(dir, ".aside-*")
+	f, err := os.CreateTemp(dir, asidePrefix+"*")
 	if err != nil {
 		return "", err
 	}

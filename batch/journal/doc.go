@@ -11,5 +11,7 @@
 //	<state>/<job>/<view>/<identity>/journal/   a generation's genesis and its runs (Generation)
 //	<state>/<job>/<view>/<identity>/runs/NNNNNNNN/LL.run   the run files (package runfile)
 //
+// What a process that died has left aside, a role that begins removes (Layout.RemoveAbandoned).
+//
 // The package knows what follows what. It knows nothing of how runs are computed or published, nor of stores.
 package journal

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
+	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
 )
@@ -199,7 +200,11 @@ func (p *Publisher) round(ctx context.Context, batch []*work) error {
 		return nil
 	}
 	p.counts.Bytes += size
-	for i, out := range p.store.Apply(ctx, calls) {
+	outcomes := p.store.Apply(ctx, calls)
+	for _, w := range of {
+		w.crash()
+	}
+	for i, out := range outcomes {
 		p.settle(of[i], &calls[i], &out)
 	}
 	return ctx.Err()
@@ -218,6 +223,22 @@ func (p *Publisher) call(w *work) (lane.Call, int64, error) {
 		return lane.Call{}, 0, err
 	}
 	return BringCall(g, w.N, &w.Step, rows), size, nil
+}
+
+// crash is where a publisher may die that has made a call and does not know yet what came of it.
+func (w *work) crash() {
+	if w.Step.Action == Begin {
+		crash.Point(crash.LaneBegun)
+		return
+	}
+	switch done := w.Step.Mark.Rows + w.rows; {
+	case done == w.Step.Rows:
+		crash.Point(crash.LaneLast)
+	case w.Step.Mark.Rows == 0:
+		crash.Point(crash.LaneFirst)
+	default:
+		crash.Point(crash.LaneSome)
+	}
 }
 
 // settle takes over what came of a call.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/lane"
 )
 
@@ -28,6 +29,9 @@ type SweepStore interface {
 // every reader and writer, and cost memory only. The grace counts from when this sweeper first saw a filling: one that is
 // made anew begins anew. Not safe for concurrent use.
 type Sweeper struct {
+	// Grace of the fillings that are seen from now on; by default the constant of that name.
+	Grace time.Duration
+
 	store SweepStore
 	rows  pacer
 	lanes map[lane.ID]*Filling
@@ -67,7 +71,7 @@ func NewSweeper(store SweepStore, limits Limits) (*Sweeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sweeper{store: store, rows: pacer{perSecond: l.RowsPerSecond}, lanes: map[lane.ID]*Filling{}}, nil
+	return &Sweeper{store: store, Grace: Grace, rows: pacer{perSecond: l.RowsPerSecond}, lanes: map[lane.ID]*Filling{}}, nil
 }
 
 // Sweep takes over the marks of a pass and deletes what is due. It returns the number of rows deleted. One scan of a
@@ -103,7 +107,7 @@ func (s *Sweeper) Due(st *Status, now time.Time) map[lane.ID]*Filling {
 		}
 		f := s.lanes[id]
 		if f == nil || f.incarnation != mark.Incarnation {
-			f = &Filling{incarnation: mark.Incarnation, due: now.Add(Grace)}
+			f = &Filling{incarnation: mark.Incarnation, due: now.Add(s.Grace)}
 			s.lanes[id] = f
 		}
 		if !now.Before(f.due) {
@@ -155,8 +159,10 @@ func (s *Sweeper) remove(ctx context.Context, rows []lane.RowID, due map[lane.ID
 	for i, id := range rows {
 		calls = append(calls, due[id.Lane].Call(id, exact[i].Fields))
 	}
+	outcomes := s.store.Apply(ctx, calls)
+	crash.Point(crash.SweepSome)
 	var errs []error
-	for _, out := range s.store.Apply(ctx, calls) {
+	for _, out := range outcomes {
 		if errs = append(errs, out.Err); out.Err == nil && out.Applied {
 			deleted++
 		}

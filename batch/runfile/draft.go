@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/tidemark-io/tidemark/batch/durable"
+	"github.com/tidemark-io/tidemark/shared/crash"
 )
 
 // Draft is the folder of a run while its files are written: aside, under a name that begins with a dot. Commit gives
@@ -79,7 +80,9 @@ func (d *Draft) Commit() error {
 	if err := durable.SyncDir(d.aside); err != nil {
 		return err
 	}
+	crash.Point(crash.RunBeforeName)
 	err := os.Rename(d.aside, d.final)
+	crash.Point(crash.RunAfterName)
 	if errors.Is(err, fs.ErrExist) {
 		var same bool
 		if same, err = sameFiles(d.aside, d.final); err == nil && !same {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"github.com/tidemark-io/tidemark/shared/crash"
 )
 
 // Folders returns the numbers of the runs whose folders lie below a folder, ascending; none if it is not there.
@@ -39,6 +41,7 @@ func Remove(folder string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
+	crash.Point(crash.RunGone)
 	if err := errors.Join(err, os.RemoveAll(aside)); err != nil {
 		return fmt.Errorf("removing run: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"os"
 
+	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/invariant"
 	"github.com/tidemark-io/tidemark/shared/lane"
 )
@@ -108,6 +109,7 @@ func (w *Writer) Close() (Summary, error) {
 	}
 	w.enter(len(w.x.ranges) - 1)
 	w.digest.Sum(w.x.ranges[w.current].Digest[:0])
+	crash.Point(crash.RunHalf)
 	enc := w.x.append(nil)
 	if err := errors.Join(w.write(enc), w.write(tail(enc)), w.f.Sync()); err != nil {
 		return Summary{}, errors.Join(err, w.Abort())

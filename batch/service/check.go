@@ -11,6 +11,7 @@ import (
 	"github.com/tidemark-io/tidemark/batch/journal"
 	"github.com/tidemark-io/tidemark/batch/recompute"
 	"github.com/tidemark-io/tidemark/batch/runfile"
+	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/tile"
 )
@@ -54,6 +55,7 @@ func (s *Service) Check(ctx context.Context) (report CheckReport, err error) {
 	if err != nil {
 		return CheckReport{}, err
 	}
+	crash.Point(crash.CheckHeld)
 	for _, g := range gens {
 		one, err := s.check(ctx, g)
 		if err != nil {

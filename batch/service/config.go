@@ -54,6 +54,9 @@ type Config struct {
 	Schedule schedule.Schedule
 	// Wait is how long Once, Check and Versions wait for a store that is away; 0 = they fail at once. Run waits for ever.
 	Wait time.Duration
+	// Grace is how long rows of earlier fillings of lanes, and of dropped generations, are kept; default publish.Grace, which
+	// readers count on. Tests that cannot wait so long set it.
+	Grace time.Duration
 	// Logger takes what happens; default slog.Default().
 	Logger *slog.Logger
 	// Events, if not nil, is told what happens as it happens. It may be called concurrently and must not block.
@@ -93,6 +96,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Schedule == (schedule.Schedule{}) {
 		s, err := schedule.Parse(schedule.Default)
 		errs, c.Schedule = append(errs, err), s
+	}
+	if c.Grace == 0 {
+		c.Grace = publish.Grace
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -2,11 +2,13 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
 	"github.com/tidemark-io/tidemark/batch/publish"
+	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/manifest"
 )
 
@@ -31,8 +33,9 @@ func (s *Service) drop(ctx context.Context) error {
 			continue
 		}
 		st, changed, err := s.publisher.Drop(ctx, d.namespace, d.lanes)
+		crash.Point(crash.DropFiles)
 		if err == nil {
-			err = os.RemoveAll(d.files) // nobody fills a lane from them any more
+			err = removeFiles(d.files)
 		}
 		if err != nil {
 			return fmt.Errorf("dropping generation %d of view %s: %w", d.number, d.view, err)
@@ -42,6 +45,18 @@ func (s *Service) drop(ctx context.Context) error {
 		}
 		s.gone.at[d.namespace] = time.Now()
 		s.gone.seen = append(s.gone.seen, st)
+	}
+	return nil
+}
+
+// ErrLeft is the class of errors about files of a dropped generation that could not be removed. It is tried again.
+var ErrLeft = errors.New("run files of a dropped generation are left")
+
+// removeFiles removes all run files of a generation: nobody fills a lane from them any more. Somebody may be making one more
+// run of it, who has not heard of the drop yet, and then a folder is not empty when its turn comes.
+func removeFiles(folder string) error {
+	if err := os.RemoveAll(folder); err != nil {
+		return fmt.Errorf("%w: %w", ErrLeft, err)
 	}
 	return nil
 }

@@ -7,8 +7,10 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/tidemark-io/tidemark/batch/journal"
+	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
 	"github.com/tidemark-io/tidemark/shared/position"
@@ -34,6 +36,9 @@ func (s *Service) open(ctx context.Context) error {
 	origins := sync.OnceValues(func() (map[string]position.Cut, error) { return s.origins(ctx) })
 	for i, p := range s.cfg.Plans {
 		v, err := s.openView(ctx, p, origins)
+		if err == nil && s.views == nil && !s.cfg.readOnly {
+			err = v.layout.RemoveAbandoned(time.Now())
+		}
 		if err == nil && s.views != nil && v.entries() < s.views[i].entries() {
 			err = fmt.Errorf("%w: %s has fewer entries than before: bring it back and start batch again", ErrGone, v.layout.ViewJournal())
 		}
@@ -164,6 +169,7 @@ func (s *Service) create(v *viewState, known map[string]position.Cut) error {
 	if _, err := journal.CreateGeneration(v.layout.GenerationJournal(g.Identity), g); err != nil {
 		return err
 	}
+	crash.Point(crash.GenerationUnlisted)
 	if err := v.journal.Create(g.Identity, g.Revision); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/batch/journal"
+	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
 	"github.com/tidemark-io/tidemark/shared/position"
@@ -201,6 +202,7 @@ func (s *Service) change(ctx context.Context, viewName string, write func(*viewS
 		if err != nil {
 			return err
 		}
+		crash.Point(crash.AliasUntold)
 		if _, err := s.look(ctx, viewName); err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/tidemark-io/tidemark/batch/journal"
 	"github.com/tidemark-io/tidemark/batch/publish"
 	"github.com/tidemark-io/tidemark/batch/recompute"
+	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
 )
@@ -60,6 +61,7 @@ func New(cfg Config) (*Service, error) {
 	if s.sweeper, err = publish.NewSweeper(cfg.Store, cfg.Limits); err != nil {
 		return nil, err
 	}
+	s.sweeper.Grace = cfg.Grace
 	return s, nil
 }
 
@@ -347,7 +349,7 @@ func fatal(err error) bool {
 			return true
 		}
 	}
-	for _, class := range []error{lane.ErrUnavailable, lane.ErrStore, publish.ErrLane, ErrCheck, ErrArchive, recompute.ErrPast, ErrStarts} {
+	for _, class := range []error{lane.ErrUnavailable, lane.ErrStore, publish.ErrLane, ErrCheck, ErrArchive, recompute.ErrPast, ErrStarts, ErrLeft} {
 		if errors.Is(err, class) {
 			return false
 		}
@@ -438,9 +440,11 @@ func (s *Service) keepManifest(ctx context.Context, i int) error {
 			return err
 		}
 	}
+	crash.Point(crash.ManifestBefore)
 	if _, err := s.cfg.Store.PutManifest(ctx, key, m.Seq, want); err != nil {
 		return fmt.Errorf("writing the manifest of view %s: %w", m.View, err)
 	}
+	crash.Point(crash.ManifestAfter)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tidemark-io/tidemark/batch/publish"
 	"github.com/tidemark-io/tidemark/batch/recompute"
 	"github.com/tidemark-io/tidemark/batch/schedule"
 	batch "github.com/tidemark-io/tidemark/batch/service"
@@ -28,6 +29,9 @@ type batchLayer struct {
 	service *batch.Service
 }
 
+// leftoverGrace is how long rows that nobody can reach are kept. Tests shorten it, in processes of their own.
+var leftoverGrace = publish.Grace
+
 // batchConfig is what every use of batch has in common. Blocks are those of the job, which --block may have changed.
 func batchConfig(j *job.Job, o *options, s store.Store, l logger) (batch.Config, error) {
 	var plans []*view.Plan
@@ -40,6 +44,7 @@ func batchConfig(j *job.Job, o *options, s store.Store, l logger) (batch.Config,
 	}
 	return batch.Config{
 		Job: j.Name, Plans: plans, State: o.state, Archive: recompute.Folder(o.archive), Store: s, Memory: int64(o.memory), Every: o.every, Wait: o.wait, Logger: l,
+		Grace: leftoverGrace,
 	}, nil
 }
 

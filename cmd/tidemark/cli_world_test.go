@@ -144,22 +144,29 @@ func listenSomewhere(t testing.TB) string {
 // awaitQuiet waits until every lane has the whole log, and batch has published all that can be in a run.
 func (in *installation) awaitQuiet() {
 	in.t.Helper()
+	poll(in.t, "everything to be taken in, run and published", func() bool {
+		return quiet(in.t, in.ask("status", "-o", "json").want(in.t, exitOK).stdout)
+	})
+}
+
+// quiet tells whether a status, in JSON, says that every lane has the whole log, and that all that can be in a run is in one
+// and published.
+func quiet(t testing.TB, status string) bool {
+	t.Helper()
 	block, err := strconv.ParseInt(cliBlock, 10, 64)
 	if err != nil {
-		in.t.Fatal(err)
+		t.Fatal(err)
 	}
-	poll(in.t, "everything to be taken in, run and published", func() bool {
-		var s statusReport
-		unmarshal(in.t, in.ask("status", "-o", "json").want(in.t, exitOK).stdout, &s)
-		quiet := s.settled()
-		for _, v := range s.Views {
-			quiet = quiet && v.Published == v.Run
-			for _, p := range v.Partitions {
-				quiet = quiet && v.Cut[p.Partition] == p.End/block*block
-			}
+	var s statusReport
+	unmarshal(t, status, &s)
+	rests := s.settled()
+	for _, v := range s.Views {
+		rests = rests && v.Published == v.Run
+		for _, p := range v.Partitions {
+			rests = rests && v.Cut[p.Partition] == p.End/block*block
 		}
-		return quiet
-	})
+	}
+	return rests
 }
 
 // flipByte changes one byte of a file.

@@ -11,6 +11,7 @@ import (
 
 	batch "github.com/tidemark-io/tidemark/batch/service"
 	"github.com/tidemark-io/tidemark/serving/store"
+	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/job"
 )
 
@@ -157,6 +158,7 @@ diff before. Readers follow within 100 ms. The generation that was served is kep
 			if err := op.mustAgree(cmd.Context(), n, sample); err != nil {
 				return err
 			}
+			crash.Point(crash.PromoteCompared)
 			if err := op.service.Promote(cmd.Context(), op.view, n); err != nil {
 				return generationError(err)
 			}

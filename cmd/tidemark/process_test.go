@@ -21,8 +21,18 @@ import (
 // asTidemark makes the test's own binary behave as tidemark: it is built with whatever the tests are, -race included.
 const asTidemark = "TIDEMARK_TEST_MAIN"
 
+// withGrace says, for such a process, how long leftover rows are kept.
+const withGrace = "TIDEMARK_TEST_GRACE"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asTidemark) != "" {
+		if grace, set := os.LookupEnv(withGrace); set {
+			var err error
+			if leftoverGrace, err = time.ParseDuration(grace); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(exitUsage)
+			}
+		}
 		os.Exit(run(os.Args[1:]))
 	}
 	os.Exit(m.Run())

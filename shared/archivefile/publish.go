@@ -5,13 +5,17 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+
+	"github.com/tidemark-io/tidemark/shared/crash"
 )
 
 func checksumBytes(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
 // publish gives the finished temporary file its name.
 func (w *Writer) publish(path string) error {
+	crash.Point(crash.ArchiveBeforeLink)
 	err := w.fs.Link(w.out.path, path)
+	crash.Point(crash.ArchiveAfterLink)
 	if errors.Is(err, fs.ErrExist) {
 		err = w.compare(path)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/decode"
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/schema"
@@ -213,6 +214,7 @@ func (w *Writer) finish(next int64) error {
 	if err := w.out.holdTail(); err != nil {
 		return w.failed("writing", err)
 	}
+	crash.Point(crash.ArchiveHalf)
 	if err := w.parquet.Close(); err != nil {
 		return w.failed("writing footer", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/decode"
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/schema"
@@ -88,12 +89,23 @@ func (s *Service) own(ctx context.Context, a *Assignment) error {
 	beside.Go(func() { s.follow(work, workers) })
 	<-work.Done()
 	beside.Wait()
+	crashWhere(ctx, crash.DrainBegun, crash.RevokeBegun)
 	s.drain(ctx, workers)
+	crashWhere(ctx, crash.DrainDone, crash.RevokeDone)
 	failed := s.Failed()
 	for _, w := range workers {
 		s.Stats.disown(w.partition.String())
 	}
 	return failed
+}
+
+// crashWhere is where a process may die that hands partitions over: because it ends, or because another one begins.
+func crashWhere(ctx context.Context, ends, goesOn crash.Place) {
+	if ctx.Err() != nil {
+		crash.Point(ends)
+		return
+	}
+	crash.Point(goesOn)
 }
 
 // source starts the fetchers of the i-th source and the workers of its partitions.

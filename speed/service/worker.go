@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/schema"
@@ -197,6 +198,7 @@ func (w *worker) send(r *reply) {
 		defer cancel()
 		if r.calls != nil {
 			r.outcomes = w.cfg.Store.Apply(ctx, r.calls)
+			crash.Point(crash.FlushUnanswered)
 		} else {
 			r.marks, r.err = w.cfg.Store.Marks(ctx, r.lanes)
 		}
