@@ -12,6 +12,7 @@ import (
 	"github.com/tidemark-io/tidemark/batch/journal"
 	"github.com/tidemark-io/tidemark/batch/recompute"
 	"github.com/tidemark-io/tidemark/batch/runfile"
+	"github.com/tidemark-io/tidemark/shared/manifest"
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/tile"
 )
@@ -92,7 +93,8 @@ func (s *Service) make(ctx context.Context, list []due, tasks []*recompute.Task)
 }
 
 // overtaken tells whether an error comes of another process that makes the same runs: it wrote the journal, it puts its
-// files of the run in their place at this moment, or it has finished the run and removed what lay aside for it.
+// files of the run in their place at this moment, it has finished the run and removed what lay aside for it, or a generation
+// was dropped, whose files go with those of the run that was being made. Runs of the others are pending then.
 func (s *Service) overtaken(list []due, err error) bool {
 	if err == nil || errors.Is(err, journal.ErrTaken) || errors.Is(err, runfile.ErrTaken) {
 		return err != nil
@@ -100,7 +102,17 @@ func (s *Service) overtaken(list []due, err error) bool {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return false
 	}
-	return slices.ContainsFunc(list, s.finished)
+	return slices.ContainsFunc(list, func(d due) bool { return s.finished(d) || d.dropped() })
+}
+
+// dropped tells whether the generation was dropped since the run was registered.
+func (d *due) dropped() bool {
+	now, err := journal.OpenView(d.view.layout.ViewJournal())
+	if err != nil {
+		return false
+	}
+	m := now.Number(d.gen.Number)
+	return m != nil && m.State == manifest.Dropped
 }
 
 // finished tells whether another process has written down that a run is checked.
@@ -114,8 +126,9 @@ func (s *Service) finished(d due) bool {
 
 // taken reads the journals again after another process has written them.
 func (s *Service) taken(ctx context.Context) (Report, error) {
-	s.tell(Event{Kind: EventSkipped, Step: "another process makes runs from this state folder"})
-	return Report{Skipped: "another process makes runs from this state folder"}, s.open(ctx)
+	const why = "another process makes runs from this state folder, or a generation was dropped"
+	s.tell(Event{Kind: EventSkipped, Step: why})
+	return Report{Skipped: why}, s.open(ctx)
 }
 
 // register writes down the runs that are to be made, and returns them with those that were not finished.
