@@ -24,7 +24,7 @@ const (
 	crashEvents  = 1500            // are there at first, so that run 1 is more than one call to each lane
 	crashMore    = 1200            // come after it, twice: enough for a run
 	crashRate    = "800"           // events a second meanwhile: a block of each partition fills in about a second
-	crashTrickle = "100"           // the same where commands wait for lanes to be complete
+	crashTrickle = "100"           // the same where what is waited for takes that lanes catch up
 	crashGrace   = time.Second     // for which leftover rows are kept
 	crashWait    = 2 * time.Minute // for a place to be come to; on an idle machine it takes a few seconds
 )
@@ -39,6 +39,8 @@ var crashes = []struct {
 	life  life
 	hits  []int
 }{
+	// Dropped generations are looked at each minute. So this one takes a minute, beside which the others happen.
+	{crash.SweepSome, dropping, []int{1}},
 	{crash.ArchiveHalf, working, []int{1, 6}},
 	{crash.ArchiveBeforeLink, working, []int{1, 6}},
 	{crash.ArchiveAfterLink, working, []int{1, 6}},
@@ -69,7 +71,7 @@ var crashes = []struct {
 	{crash.LaneLast, working, []int{1, 20, 40}},
 	{crash.FlushUnanswered, working, []int{1, 30}},
 	{crash.DropFiles, dropping, []int{1}},
-	{crash.SweepSome, dropping, []int{1, 3}},
+	{crash.SweepSome, refilling, []int{1, 3}},
 	{crash.DrainBegun, ending, []int{1}},
 	{crash.DrainDone, ending, []int{1}},
 	{crash.RevokeBegun, joined, []int{1, 2}},
@@ -93,6 +95,11 @@ func TestCrashPoints(t *testing.T) {
 			t.Run(fmt.Sprintf("%02d %s#%d", n, c.place, hit), func(t *testing.T) {
 				t.Parallel()
 				w := &crashWorld{installation: newInstallation(t, "")}
+				t.Cleanup(func() {
+					if t.Failed() && w.up != nil {
+						t.Logf("the last process of all roles said:\n%s", w.up.out)
+					}
+				})
 				w.gen(crashEvents)
 				p := c.life(w, []string{crash.Variable + "=" + c.place.String() + "#" + strconv.Itoa(hit)})
 				p.diedAt(c.place, hit)
@@ -157,7 +164,7 @@ func working(w *crashWorld, armed []string) *process {
 
 // ending is a life whose process is told to end while it works.
 func ending(w *crashWorld, armed []string) *process {
-	w.flow(crashRate)
+	w.flow(crashTrickle)
 	p := w.live(armed)
 	p.await("ready role=up", crashWait)
 	w.awaitRun()
@@ -170,7 +177,7 @@ func ending(w *crashWorld, armed []string) *process {
 // joined is a life in which another process comes to share the partitions, and goes again, until the first one dies.
 func joined(w *crashWorld, armed []string) *process {
 	w.store = redisserver.Start(w.t).URL()
-	w.flow(crashRate)
+	w.flow(crashTrickle)
 	p := w.live(armed, "--instance", "one")
 	p.await("ready role=up", crashWait)
 	w.awaitRun()
@@ -206,6 +213,24 @@ func dropping(w *crashWorld, armed []string) *process {
 	for _, name := range commandsOfGenerations {
 		w.operate(name[0], name[1:]...)
 	}
+	return p
+}
+
+// refilling is a life in which lanes are emptied, so that they are filled again beside the rows that they had.
+func refilling(w *crashWorld, armed []string) *process {
+	w.flow(crashTrickle)
+	p := w.live(armed)
+	p.await("ready role=up", crashWait)
+	w.awaitRun()
+	args := []string{"refill", w.job, "--store", w.store}
+	var all []versionReport
+	unmarshal(w.t, w.askBatch("versions", "-o", "json").want(w.t, exitOK).stdout, &all)
+	for i := range all {
+		for n := range all[i].Lanes {
+			args = append(args, fmt.Sprintf("usedcar:%s:%s:%02x", all[i].View, all[i].Identity, n))
+		}
+	}
+	invoke(w.t, "", args...).want(w.t, exitOK)
 	return p
 }
 
