@@ -83,6 +83,9 @@ func (s *Service) ensure(ctx context.Context, v *viewState, origins func() (map[
 	case err != nil:
 		return false, err
 	case g == nil:
+		if err := v.room(); err != nil {
+			return false, err
+		}
 		known, err := origins()
 		if err != nil {
 			return false, err

@@ -39,8 +39,8 @@ func (s *Service) Rebuild(ctx context.Context, viewName string) (number int64, e
 		if served == nil {
 			return fmt.Errorf("%w: view %s has no generation yet; up or batch --once makes the first", ErrChoice, viewName)
 		}
-		if n := len(v.liveNumbers()); n >= MaxLive {
-			return fmt.Errorf("%w: generations %v of view %s are fed; drop one first, %d are the most", ErrChoice, v.liveNumbers(), viewName, MaxLive)
+		if err := v.room(); err != nil {
+			return err
 		}
 		origins := map[string]position.Cut{}
 		for i := range v.plan.Spec().Sources {
@@ -62,6 +62,14 @@ func (s *Service) Rebuild(ctx context.Context, viewName string) (number int64, e
 		return s.create(v, origins)
 	})
 	return number, err
+}
+
+// room tells, by an error of class ErrChoice, whether one more generation would be too much.
+func (v *viewState) room() error {
+	if live := v.liveNumbers(); len(live) >= MaxLive {
+		return fmt.Errorf("%w: generations %v of view %s are fed, %d are the most: drop one first", ErrChoice, live, v.plan.Spec().Name, MaxLive)
+	}
+	return nil
 }
 
 // Ready waits as Promote does, and moves nothing.
@@ -258,8 +266,8 @@ func (s *Service) lacks(ctx context.Context, v *viewState, g *generation, floor 
 	if p := g.Pending(); p != nil && p.Failed != nil {
 		return fmt.Sprintf("run %d failed its check at %s: %s", p.Number, p.Failed.Entity, p.Failed.Reason), nil
 	}
-	if *floor == nil {
-		marks, err := s.marks(ctx, v.generation(v.journal.Served().Identity))
+	if served := v.journal.Served(); *floor == nil && served != nil {
+		marks, err := s.marks(ctx, v.generation(served.Identity))
 		if err != nil {
 			return "", err
 		}

@@ -77,10 +77,15 @@ func (s *Service) Once(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	report, err := s.tick(ctx)
-	if err != nil {
-		// The manifest tells everybody of a run that failed its check.
-		return report, errors.Join(err, s.patient(ctx, func() error { return s.keepManifests(ctx) }))
+	if err != nil && !stopsRuns(err) {
+		return report, err
 	}
+	// What could be made is brought, beside what could not, and the manifest tells everybody of a run that failed its check.
+	return report, errors.Join(err, s.publishAll(ctx))
+}
+
+// publishAll brings all that is checked to every lane.
+func (s *Service) publishAll(ctx context.Context) error {
 	for done := false; !done; {
 		err := s.patient(ctx, func() error {
 			all, err := s.tend(ctx)
@@ -90,10 +95,10 @@ func (s *Service) Once(ctx context.Context) (Report, error) {
 			return err
 		})
 		if err != nil {
-			return report, err
+			return err
 		}
 	}
-	return report, nil
+	return nil
 }
 
 func complete(all []publish.Status) bool {
@@ -126,8 +131,8 @@ func (s *Service) Run(ctx context.Context) error {
 	return errors.Join(stopped(ctx, context.Cause(ctx)), s.Failure())
 }
 
-// makeRuns makes runs until ctx ends or something fatal happens. After a failure it makes none until another process
-// (batch --repeat, once the cause is mended) has written down a run that passed.
+// makeRuns makes runs until ctx ends or something fatal happens. After a failure it makes none until there is reason to
+// expect more of the next.
 func (s *Service) makeRuns(ctx context.Context) error {
 	for {
 		err := s.ticks(ctx)
@@ -136,7 +141,7 @@ func (s *Service) makeRuns(ctx context.Context) error {
 		}
 		s.fail(err)
 		s.tell(Event{Kind: EventStopped, Err: err})
-		if err := s.awaitRepeat(ctx); err != nil {
+		if err := s.awaitMended(ctx, err); err != nil {
 			return err
 		}
 		s.fail(nil)
@@ -144,9 +149,9 @@ func (s *Service) makeRuns(ctx context.Context) error {
 	}
 }
 
-// awaitRepeat waits until another process has gone on with the journals and left no run that failed its check.
-func (s *Service) awaitRepeat(ctx context.Context) error {
-	read := s.checkedRuns()
+// awaitMended waits until the journals say that runs may be made again, which another process has written to.
+func (s *Service) awaitMended(ctx context.Context, why error) error {
+	generations, entries := s.written()
 	for {
 		if err := pause(ctx, careEvery); err != nil {
 			return err
@@ -154,22 +159,24 @@ func (s *Service) awaitRepeat(ctx context.Context) error {
 		if err := s.reread(ctx); err != nil {
 			return err
 		}
-		if n, failed := s.checkedRuns(), s.failedRuns(); n > read && failed == 0 {
+		if n, more := s.written(); n > generations || (s.failedRuns() == 0 && (more > entries || errors.Is(why, ErrCheck))) {
+			// A generation was begun, in the place of the one at fault perhaps. Or no run that failed its check is left: it
+			// was repeated (batch --repeat, once the cause was mended), or its generation dropped; what has no other sign of
+			// being mended is tried again when anything was done. What still fails then stops runs again.
 			return nil
 		}
 	}
 }
 
-// checkedRuns returns how many runs are checked, of all generations.
-func (s *Service) checkedRuns() (n int64) {
+// written returns how many generations there are, and how many entries of journals were read or written.
+func (s *Service) written() (generations int, entries int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range s.views {
-		for _, g := range v.gens {
-			n += g.LastChecked()
-		}
+		generations += len(v.gens)
+		entries += v.entries()
 	}
-	return n
+	return generations, entries
 }
 
 // failedRuns returns of how many live generations the pending run failed its check.
@@ -301,7 +308,7 @@ func (s *Service) care(ctx context.Context) error {
 // as long as there is more.
 func (s *Service) tend(ctx context.Context) ([]publish.Status, error) {
 	for try := 1; ; try++ {
-		read := s.entries()
+		_, read := s.written()
 		all, err := s.tendOnce(ctx)
 		gone := errors.Is(err, fs.ErrNotExist)
 		if !gone && !errors.Is(err, publish.ErrNewer) && !errors.Is(err, ErrForeign) {
@@ -310,7 +317,7 @@ func (s *Service) tend(ctx context.Context) ([]publish.Status, error) {
 		if err := s.open(ctx); err != nil {
 			return nil, err
 		}
-		if s.entries() == read && (!gone || try == goneTries) {
+		if _, now := s.written(); now == read && (!gone || try == goneTries) {
 			return all, err
 		}
 	}
@@ -329,16 +336,6 @@ func (s *Service) tendOnce(ctx context.Context) ([]publish.Status, error) {
 		return nil, err
 	}
 	return s.pass(ctx)
-}
-
-// entries returns how many entries of journals were read or written. It only grows.
-func (s *Service) entries() (n int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, v := range s.views {
-		n += v.entries()
-	}
-	return n
 }
 
 // fatal tells which errors end the role: all but those of a store that is away or of a lane that somebody has to mend, and

@@ -71,8 +71,11 @@ func (s *Service) tick(ctx context.Context) (Report, error) {
 		}
 	}
 	report, err := s.make(ctx, list, tasks)
-	if s.overtaken(list, err) {
+	switch {
+	case s.overtaken(list, err):
 		return s.taken(ctx)
+	case s.dropped(list, err):
+		return s.without(ctx, report)
 	}
 	// The journals may have been read again by the care of lanes, beside: these are the newest.
 	return report, errors.Join(err, s.open(ctx))
@@ -82,6 +85,9 @@ func (s *Service) tick(ctx context.Context) (Report, error) {
 func (s *Service) make(ctx context.Context, list []due, tasks []*recompute.Task) (Report, error) {
 	start := time.Now()
 	outs, err := s.engine.Run(ctx, tasks)
+	if errors.Is(err, recompute.ErrPast) && len(list) > 1 {
+		return s.makeEach(ctx, list, tasks)
+	}
 	if err != nil {
 		return Report{}, err
 	}
@@ -92,10 +98,48 @@ func (s *Service) make(ctx context.Context, list []due, tasks []*recompute.Task)
 	return report, err
 }
 
+// makeEach makes the runs one by one, each by a scan of its own: the files of one generation do not read, and what is
+// built in its place is to be made all the same, and so are other views.
+func (s *Service) makeEach(ctx context.Context, list []due, tasks []*recompute.Task) (report Report, err error) {
+	var errs []error
+	for i := range list {
+		one, err := s.make(ctx, list[i:i+1], tasks[i:i+1])
+		report.Runs = append(report.Runs, one.Runs...)
+		if errs = append(errs, err); err != nil && !errors.Is(err, recompute.ErrPast) {
+			break
+		}
+	}
+	return report, errors.Join(errs...)
+}
+
+// dropped tells whether an error comes of a generation of the list having been dropped, and its files with it.
+func (s *Service) dropped(list []due, err error) bool {
+	return errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrCheck) && slices.ContainsFunc(list, func(d due) bool {
+		now, err := journal.OpenView(d.view.layout.ViewJournal())
+		return err == nil && now.Number(d.gen.Number).State == manifest.Dropped
+	})
+}
+
+// without makes the runs that are still to be made after a generation was dropped meanwhile. report is of those that are
+// made already.
+func (s *Service) without(ctx context.Context, report Report) (Report, error) {
+	if err := s.open(ctx); err != nil {
+		return report, err
+	}
+	rest, err := s.tick(ctx)
+	if rest.Runs = append(report.Runs, rest.Runs...); len(rest.Runs) > 0 {
+		rest.Skipped = ""
+	}
+	return rest, err
+}
+
 // overtaken tells whether an error comes of another process that makes the same runs: it wrote the journal, it puts its
 // files of the run in their place at this moment, it has finished the run and removed what lay aside for it, or a generation
 // was dropped, whose files go with those of the run that was being made. Runs of the others are pending then.
 func (s *Service) overtaken(list []due, err error) bool {
+	if errors.Is(err, ErrCheck) {
+		return false // whatever else there is, somebody has to look at that
+	}
 	if err == nil || errors.Is(err, journal.ErrTaken) || errors.Is(err, runfile.ErrTaken) {
 		return err != nil
 	}
@@ -241,7 +285,7 @@ func (s *Service) recordRun(d due, out *recompute.Outcome) (RunReport, error) {
 		s.mu.Lock()
 		err := d.gen.Fail(journal.Failed{Run: d.run.Number, Entity: m.Key, Reason: m.Reason})
 		s.mu.Unlock()
-		if err != nil {
+		if err != nil && !errors.Is(err, journal.ErrTaken) { // another process has come to its own verdict: this one stands beside it
 			return RunReport{}, err
 		}
 		e.Kind, e.Err = EventFailed, fmt.Errorf("%w: %s: row %s: %s; it is not published: repair the cause, then batch --repeat %d makes it again", ErrCheck, d.task, m.Key, m.Reason, d.run.Number)
