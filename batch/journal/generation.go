@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
@@ -30,6 +31,19 @@ type Genesis struct {
 
 // Namespace returns the namespace of the generation's lanes and rows.
 func (g *Genesis) Namespace() string { return manifest.Namespace(g.Job, g.View, g.Identity) }
+
+// WithBlocks returns a copy of a spec of the generation's revision that says the generation's blocks: two generations of one
+// revision may have different ones, and the tiles of each are labelled by its own.
+func (g *Genesis) WithBlocks(spec *view.Spec) *view.Spec {
+	own := *spec
+	own.Sources = slices.Clone(spec.Sources)
+	for i := range own.Sources {
+		if block := g.Blocks[own.Sources[i].Name]; block > 0 {
+			own.Sources[i].Block = block
+		}
+	}
+	return &own
+}
 
 // Kind says what the files of a run hold.
 type Kind string

@@ -234,12 +234,12 @@ func (v *View) Spell(identity string, spec *view.Spec) error {
 	return v.spelled(s)
 }
 
-// Spec returns the spec that a generation answers by.
+// Spec returns the spec that a generation answers by. Its blocks are the generation's own, whatever was spelled.
 func (v *View) Spec(g *Generation) *view.Spec {
 	if m := v.find(g.Identity); m != nil && m.Spec != nil {
-		return m.Spec
+		return g.WithBlocks(m.Spec)
 	}
-	return &g.Spec
+	return g.WithBlocks(&g.Spec)
 }
 
 func (v *View) find(identity string) *Member {

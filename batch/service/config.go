@@ -128,7 +128,7 @@ const (
 	EventSwept      EventKind = "rows swept"    // Done
 	EventTidied     EventKind = "runs removed"  // Done: the runs whose files nothing needs any more
 	EventStopped    EventKind = "runs stopped"  // Err; lanes are cared for as before
-	EventResumed    EventKind = "runs resumed"  // another process repeated the run that failed
+	EventResumed    EventKind = "runs resumed"  // the run that failed was repeated, or there is other reason to try
 	EventTrouble    EventKind = "trouble"       // Err; it is tried again
 	EventRecovered  EventKind = "trouble over"
 )

@@ -181,13 +181,13 @@ func (s *Service) create(v *viewState, known map[string]position.Cut) error {
 }
 
 // spell makes every generation of the declared revision answer as the job's files say: names, documentation, owners,
-// defaults and limits change no state.
+// defaults and limits change no state. The blocks of each stay as they are.
 func (v *viewState) spell() (changed bool, err error) {
-	spec := v.plan.Spec()
 	for _, g := range v.gens {
 		if !g.live() || g.Revision != v.plan.Revision() {
 			continue
 		}
+		spec := g.WithBlocks(v.plan.Spec())
 		same, err := sameSpec(v.journal.Spec(g.Generation), spec)
 		if err != nil {
 			return false, err

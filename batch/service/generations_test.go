@@ -326,6 +326,15 @@ func TestOtherBlocks(t *testing.T) {
 	if m.Generations[0].Blocks["clicks"] != 8 || m.Generations[1].Blocks["clicks"] != 16 {
 		t.Fatalf("blocks %v and %v", m.Generations[0].Blocks, m.Generations[1].Blocks)
 	}
+	// Readers place block tiles by what the generation's spec says.
+	for i := range m.Generations {
+		g := &m.Generations[i]
+		for _, src := range g.Spec.Sources {
+			if src.Block != g.Blocks[src.Name] {
+				t.Errorf("generation %d has blocks of %d of source %s, and its spec says %d", g.Number, g.Blocks[src.Name], src.Name, src.Block)
+			}
+		}
+	}
 }
 
 // TestRepeat: the role that stopped at a failed check goes on by itself when another process has repeated the run.

@@ -19,9 +19,9 @@ import (
 )
 
 // beside runs a role with a judge until do returns, and returns what the role ended with.
-func (w *world) beside(judge func(*view.Plan) (recompute.Judge, error), do func(*testing.T, *service.Service)) (err error) {
-	w.t.Helper()
-	synctest.Test(w.t.(*testing.T), func(t *testing.T) {
+func (w *world) beside(t *testing.T, judge func(*view.Plan) (recompute.Judge, error), do func(*testing.T, *service.Service)) (err error) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s, done := w.service(), make(chan error, 1)
 		s.SetJudge(judge)
@@ -45,7 +45,7 @@ func TestDropWhileItsRunIsMade(t *testing.T) {
 	layout := journal.Layout{State: w.state, Job: "shop", View: "visitor"}
 	files := layout.Runs(w.manifest("visitor").Generations[1].Identity)
 	dropped := false
-	err = w.beside(func(p *view.Plan) (recompute.Judge, error) {
+	err = w.beside(t, func(p *view.Plan) (recompute.Judge, error) {
 		if !dropped {
 			dropped = true
 			must(t, w.service().Drop(t.Context(), "visitor", 2))
@@ -80,7 +80,7 @@ func TestDropOfWhatFailed(t *testing.T) {
 		}
 		return oracle.New(p)
 	}
-	must(t, w.beside(judge, func(t *testing.T, s *service.Service) {
+	must(t, w.beside(t, judge, func(t *testing.T, s *service.Service) {
 		time.Sleep(time.Minute)
 		if err := s.Failure(); !errors.Is(err, service.ErrCheck) {
 			t.Errorf("failure %v", err)
@@ -107,7 +107,7 @@ func TestRebuildBesideDamage(t *testing.T) {
 	path := l.RunFile(g.Identity, 1, 1)
 	must(t, os.Truncate(path, 20))
 	w.grow(0.5)
-	must(t, w.beside(nil, func(t *testing.T, s *service.Service) {
+	must(t, w.beside(t, nil, func(t *testing.T, s *service.Service) {
 		time.Sleep(time.Minute)
 		if err := s.Failure(); !errors.Is(err, recompute.ErrPast) || !strings.Contains(err.Error(), path) {
 			t.Errorf("failure %v", err)

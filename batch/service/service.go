@@ -238,8 +238,8 @@ func (s *Service) fail(err error) {
 	s.failed = err
 }
 
-// Failure returns why Run makes no more runs, an error of class ErrCheck or ErrArchive; nil as long as it does. It may be
-// called at any time.
+// Failure returns why Run makes no more runs, an error of class ErrCheck, ErrArchive or recompute.ErrPast; nil as long as it
+// does. It may be called at any time.
 func (s *Service) Failure() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -71,11 +71,8 @@ func (s *Service) tick(ctx context.Context) (Report, error) {
 		}
 	}
 	report, err := s.make(ctx, list, tasks)
-	switch {
-	case s.overtaken(list, err):
+	if s.overtaken(list, err) {
 		return s.taken(ctx)
-	case s.dropped(list, err):
-		return s.without(ctx, report)
 	}
 	// The journals may have been read again by the care of lanes, beside: these are the newest.
 	return report, errors.Join(err, s.open(ctx))
@@ -110,27 +107,6 @@ func (s *Service) makeEach(ctx context.Context, list []due, tasks []*recompute.T
 		}
 	}
 	return report, errors.Join(errs...)
-}
-
-// dropped tells whether an error comes of a generation of the list having been dropped, and its files with it.
-func (s *Service) dropped(list []due, err error) bool {
-	return errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrCheck) && slices.ContainsFunc(list, func(d due) bool {
-		now, err := journal.OpenView(d.view.layout.ViewJournal())
-		return err == nil && now.Number(d.gen.Number).State == manifest.Dropped
-	})
-}
-
-// without makes the runs that are still to be made after a generation was dropped meanwhile. report is of those that are
-// made already.
-func (s *Service) without(ctx context.Context, report Report) (Report, error) {
-	if err := s.open(ctx); err != nil {
-		return report, err
-	}
-	rest, err := s.tick(ctx)
-	if rest.Runs = append(report.Runs, rest.Runs...); len(rest.Runs) > 0 {
-		rest.Skipped = ""
-	}
-	return rest, err
 }
 
 // overtaken tells whether an error comes of another process that makes the same runs: it wrote the journal, it puts its

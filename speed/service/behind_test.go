@@ -85,7 +85,7 @@ func TestFarBehind(t *testing.T) {
 func TestFullGenerationHoldsUpNoOther(t *testing.T) {
 	inWorld(t, 41, func(t *testing.T, w *world) {
 		const bound = 60_000
-		s := w.run(func(c *service.Config) { c.MaxOpenBytes = bound })
+		s := w.run(func(c *service.Config) { c.MaxOpenBytes, c.MaxBehind = bound, 100 })
 		s.group.assign(everyPartition)
 		time.Sleep(5 * time.Second)
 		bad := lane.ID{Namespace: w.batch[0].ns, N: 1}
@@ -105,6 +105,17 @@ func TestFullGenerationHoldsUpNoOther(t *testing.T) {
 				if p.Source == "events" && next != w.ends()[p] {
 					t.Errorf("lane %d of the other view is at %d of %s, which ends at %d", n, next, p, w.ends()[p])
 				}
+			}
+		}
+		// Neither does it hold up one that is far behind both, and reads by itself.
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		built := w.build(ctx, "j:user:zzzzzzzzzz")
+		time.Sleep(3 * settle)
+		for n := range lanes {
+			p := position.Partition{Source: "events"}
+			if next := w.marks(built, n)[p]; next != w.ends()[p] {
+				t.Errorf("lane %d of the generation that is built is at %d of %s, which ends at %d", n, next, p, w.ends()[p])
 			}
 		}
 		if p := s.partition("events/0"); p.Bytes > 3*bound {

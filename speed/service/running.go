@@ -23,7 +23,7 @@ type running struct {
 	namespace string
 	logger    *slog.Logger
 
-	stream *stream // that it is read by while it is active
+	stream *stream // that it is read by; nil while it is not active, or full while others are not
 	served bool    // readers are answered by it
 
 	busy     bool // a request of the store is under way

@@ -1,8 +1,9 @@
 package service
 
 // A partition is read by two streams at most. Generations that are about equally far share the lead, so that records are
-// fetched and decoded once for all of them. One that is far behind (it is being built, or its store lost data), or whose
-// memory is full, reads by the trail until it has caught up: it holds up no other. The lead's deliveries go first.
+// fetched and decoded once for all of them. One that is far behind (it is being built, or its store lost data) reads by the
+// trail until it has caught up: it holds up no other. The lead's deliveries go first. One whose memory is full is left out
+// until flushes have freed some, and goes on where it was, by whichever of the two that then is.
 
 // stream reads a partition for the generations that are about equally far.
 type stream struct {
@@ -22,25 +23,26 @@ func (s *stream) steer(offset int64) {
 }
 
 // steer gives every generation its stream, and makes each stream read what the one of it that is furthest behind needs.
+// One that is full reads by none as long as another has room: it could fold nothing, and would hold up its stream.
 func (w *worker) steer() {
-	head, free := int64(paused), false // how far the furthest is, and whether one has room in memory
+	room := w.room()
+	head := int64(paused) // how far the furthest is
 	for _, g := range w.gens {
+		g.stream = nil
 		g.Rewind()
-		if pos, ok := g.active(); ok {
-			head = max(head, pos)
-			free = free || !g.full(w.cfg.MaxOpenBytes)
+		if pos, ok := g.active(); ok && (!room || !g.full(w.cfg.MaxOpenBytes)) {
+			g.stream, head = w.lead, max(head, pos)
 		}
 	}
 	lead, trail := int64(paused), int64(paused)
 	for _, g := range w.gens {
-		pos, ok := g.active()
-		if !ok {
-			continue
-		}
-		if head-pos > w.cfg.MaxBehind || (free && g.full(w.cfg.MaxOpenBytes)) {
+		pos, _ := g.active()
+		switch {
+		case g.stream == nil:
+		case head-pos > w.cfg.MaxBehind:
 			g.stream, trail = w.trail, least(trail, pos)
-		} else {
-			g.stream, lead = w.lead, least(lead, pos)
+		default:
+			lead = least(lead, pos)
 		}
 	}
 	w.lead.steer(lead)
@@ -58,7 +60,7 @@ func least(a, b int64) int64 {
 // inputs returns where the next deliveries come from: nil while a stream may not be folded, and for the trail while the
 // lead has something.
 func (w *worker) inputs() (lead, trail <-chan delivery) {
-	if w.full(w.lead) && w.divided() {
+	if (w.full(w.lead) || w.full(w.trail)) && w.room() {
 		w.steer() // whoever has room goes on without the others
 	}
 	if !w.full(w.lead) {
@@ -80,14 +82,12 @@ func (w *worker) full(s *stream) bool {
 	return false
 }
 
-// divided tells whether some generations of the lead have room and others do not.
-func (w *worker) divided() bool {
-	full, free := false, false
+// room tells whether a generation that has something to fold for has room in memory.
+func (w *worker) room() bool {
 	for _, g := range w.gens {
-		if _, ok := g.active(); ok && g.stream == w.lead {
-			full = full || g.full(w.cfg.MaxOpenBytes)
-			free = free || !g.full(w.cfg.MaxOpenBytes)
+		if _, ok := g.active(); ok && !g.full(w.cfg.MaxOpenBytes) {
+			return true
 		}
 	}
-	return full && free
+	return false
 }
