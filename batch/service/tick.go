@@ -72,7 +72,11 @@ func (s *Service) tick(ctx context.Context) (Report, error) {
 	}
 	report, err := s.make(ctx, list, tasks)
 	if s.overtaken(list, err) {
-		return s.taken(ctx)
+		rest, err := s.taken(ctx)
+		if rest.Runs = report.Runs; len(rest.Runs) > 0 {
+			rest.Skipped = ""
+		}
+		return rest, err
 	}
 	// The journals may have been read again by the care of lanes, beside: these are the newest.
 	return report, errors.Join(err, s.open(ctx))
