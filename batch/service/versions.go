@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/tidemark-io/tidemark/batch/journal"
 	"github.com/tidemark-io/tidemark/batch/publish"
@@ -47,23 +48,72 @@ const (
 // has no journal yet. marks reads the store's marks; with nil, or of a lane without any, nothing counts as published. It
 // writes nothing, and may run beside a batch role.
 func Versions(ctx context.Context, state, job string, views []string, marks func(ctx context.Context, lanes []lane.ID) ([]lane.Marks, error)) ([]Version, error) {
+	return NewJournals(state, job).Versions(ctx, views, marks)
+}
+
+// Journals reads the journals of a job for whoever asks again and again: each anew only when it has moved, because that of
+// a year of runs has 70,000 entries. Safe for concurrent use.
+type Journals struct {
+	layout journal.Layout // of no view yet
+
+	mu    sync.Mutex
+	views map[string]*journal.View
+	gens  map[string]*journal.Generation // by identity
+}
+
+// NewJournals returns the journals of a job under a state folder, none read yet.
+func NewJournals(state, job string) *Journals {
+	return &Journals{layout: journal.Layout{State: state, Job: job}, views: map[string]*journal.View{}, gens: map[string]*journal.Generation{}}
+}
+
+// view returns a view's journal as it is now.
+func (j *Journals) view(l journal.Layout) (*journal.View, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if v := j.views[l.View]; v != nil && !v.Moved() {
+		return v, nil
+	}
+	v, err := journal.OpenView(l.ViewJournal())
+	if err == nil {
+		j.views[l.View] = v
+	}
+	return v, err
+}
+
+// generation returns a generation's journal as it is now.
+func (j *Journals) generation(l journal.Layout, identity string) (*journal.Generation, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if g := j.gens[identity]; g != nil && !g.Moved() {
+		return g, nil
+	}
+	g, err := journal.OpenGeneration(l.GenerationJournal(identity))
+	if err == nil {
+		j.gens[identity] = g
+	}
+	return g, err
+}
+
+// Versions is as the function of this name.
+func (j *Journals) Versions(ctx context.Context, views []string, marks func(ctx context.Context, lanes []lane.ID) ([]lane.Marks, error)) ([]Version, error) {
 	var all []Version
 	for _, name := range views {
-		l := journal.Layout{State: state, Job: job, View: name}
-		v, err := journal.OpenView(l.ViewJournal())
+		l := j.layout
+		l.View = name
+		v, err := j.view(l)
 		if err != nil {
 			return nil, err
 		}
 		for i := range v.Members {
 			m := &v.Members[i]
 			if m.Inherited != nil {
-				g := journal.InheritGeneration(job, name, m.Inherited)
+				g := journal.InheritGeneration(l.Job, name, m.Inherited)
 				one := versionOf(g, m.State)
 				one.Inherited = true
 				all = append(all, one)
 				continue
 			}
-			g, err := journal.OpenGeneration(l.GenerationJournal(m.Identity))
+			g, err := j.generation(l, m.Identity)
 			if err != nil {
 				return nil, err
 			}

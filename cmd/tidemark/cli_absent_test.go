@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -32,6 +33,13 @@ func TestAbsent(t *testing.T) {
 	in.awaitQuiet()
 
 	b.terminate()
+	poll(t, "the page to say that the log is away, and what is known all the same", func() bool {
+		code, page := pageOf(t, "http://"+address+"/?part=1")
+		return code == http.StatusOK && strings.Contains(page, "past the archive is not known") && strings.Contains(page, "events/3")
+	})
+	if code, page := pageOf(t, "http://"+address+"/profile?view=listing&key=l0"); code != http.StatusOK || !strings.Contains(page, "past the archive is not known") {
+		t.Errorf("the page of a profile without a log: %d: %s", code, page)
+	}
 	redis.Stop()
 	poll(t, "readyz to say that the store is away", func() bool {
 		return statusOf(t, t.Context(), "http://"+address+"/readyz") == http.StatusServiceUnavailable
@@ -78,4 +86,23 @@ func listenAndLeave(t *testing.T) string {
 	var address string
 	t.Run("free address", func(t *testing.T) { address = listenSomewhere(t) })
 	return address
+}
+
+// pageOf returns the status and body of a page.
+func pageOf(t *testing.T, url string) (code int, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
 }

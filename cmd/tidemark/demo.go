@@ -166,12 +166,30 @@ func runDemo(cmd *cobra.Command, j *job.Job, o *options, flags *demoFlags) error
 	d := &demo{node: n, flags: flags, out: cmd.OutOrStdout(), crash: true}
 	err = d.run(cmd.Context(), ctx)
 	if errors.Is(err, batch.ErrForeign) {
-		err = fmt.Errorf("%w\nan earlier demo has left its profiles there: empty that database, or give another one", err)
+		err = fmt.Errorf("%w\n%s", err, otherLog)
 	}
 	serr := d.endSpeed(false)
 	cancel()
 	d.beside.Wait()
 	return errors.Join(err, serr, n.close())
+}
+
+// otherLog is what helps where a store holds the profiles of a log that is not this demo's.
+const otherLog = "an earlier demo has left its profiles there: empty that database or give another one; " +
+	"with --dir a demo keeps its log, and goes on with both when it is started again"
+
+// sameLog refuses a store that was filled from another log: a demo with a new folder begins a new log at offset 0, of which
+// that store's marks would claim what they have of the old one.
+func (d *demo) sameLog(ctx context.Context) error {
+	known, err := batch.Versions(ctx, d.o.state, d.job.Name, viewNames(d.job), nil)
+	if err != nil || len(known) > 0 {
+		return err
+	}
+	ms, err := d.catalog.manifests(ctx)
+	if err != nil || len(ms) == 0 {
+		return err
+	}
+	return fmt.Errorf("the store %s has view %s of job %s already, of another log; %s", withoutPassword(d.o.store), ms[0].View, d.job.Name, otherLog)
 }
 
 func demoDir(dir string) (path string, cleanup func(), err error) {
@@ -190,6 +208,9 @@ func demoDir(dir string) (path string, cleanup func(), err error) {
 
 // run makes traffic until the user, or the clock, or the file's end says stop; then it verifies everything.
 func (d *demo) run(user, ctx context.Context) error {
+	if err := d.sameLog(ctx); err != nil {
+		return err
+	}
 	for i := range d.job.Sources {
 		if err := ensureTopic(ctx, d.kafka, &d.job.Sources[i], defaultParts, true, d.logger); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	batch "github.com/tidemark-io/tidemark/batch/service"
 	"github.com/tidemark-io/tidemark/serving/api"
 	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/serving/page"
@@ -44,6 +45,7 @@ type node struct {
 	batch     *batchLayer
 	archivers []*archive.Archiver
 	past      page.History
+	journals  *batch.Journals // for the pages
 	audit     audit
 
 	mu    sync.Mutex
@@ -70,6 +72,7 @@ func openNode(ctx context.Context, j *job.Job, o *options, l logger) (n *node, e
 	if n.kafka, err = dialKafka(ctx, o, l); err != nil {
 		return nil, errors.Join(err, n.store.Close())
 	}
+	n.journals = batch.NewJournals(o.state, j.Name)
 	n.catalog = newCatalog(j, n.store)
 	n.reader = newReader(j, n.store)
 	n.history = &history.Log{Dir: o.archive, Topics: n.kafka}

@@ -13,9 +13,11 @@ import (
 	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/serving/page"
 	"github.com/tidemark-io/tidemark/serving/verify"
+	"github.com/tidemark-io/tidemark/shared/history"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
 	"github.com/tidemark-io/tidemark/shared/position"
+	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/tile"
 	"github.com/tidemark-io/tidemark/shared/view"
 	"github.com/tidemark-io/tidemark/speed/service"
@@ -96,14 +98,12 @@ func (n *node) Overview(ctx context.Context) (*page.Overview, error) {
 	if err != nil {
 		return nil, err
 	}
-	versions, err := batch.Versions(ctx, n.o.state, n.job.Name, viewNames(n.job), n.store.Marks)
+	versions, err := n.journals.Versions(ctx, viewNames(n.job), n.store.Marks)
 	if err != nil {
 		o.Trouble = append(o.Trouble, err.Error())
 	}
 	ends := map[position.Partition]*page.Partition{}
-	if err := n.addPartitions(ctx, o, ends); err != nil {
-		return nil, err
-	}
+	n.addPartitions(ctx, o, ends)
 	for _, m := range ms {
 		for i := range m.Generations {
 			g, err := n.generationPage(ctx, m, &m.Generations[i], ends)
@@ -125,8 +125,23 @@ func (n *node) Overview(ctx context.Context) (*page.Overview, error) {
 	return o, nil
 }
 
+// stretches tells how far archive and log are. While the log is away it is the archive alone, and why is said: a page is
+// looked at when something is wrong.
+func (n *node) stretches(ctx context.Context, src *schema.Source) (all []history.Stretch, trouble error) {
+	all, trouble = n.history.Stretches(ctx, src)
+	if trouble == nil {
+		return all, nil
+	}
+	archived := history.Log{Dir: n.o.archive}
+	all, err := archived.Stretches(ctx, src)
+	if err != nil {
+		return nil, errors.Join(trouble, err)
+	}
+	return all, fmt.Errorf("what the log holds past the archive is not known: %w", trouble)
+}
+
 // addPartitions finds out how far archive and log are, and what the speed layer says of each partition.
-func (n *node) addPartitions(ctx context.Context, o *page.Overview, ends map[position.Partition]*page.Partition) error {
+func (n *node) addPartitions(ctx context.Context, o *page.Overview, ends map[position.Partition]*page.Partition) {
 	notes := map[string]string{}
 	if l := n.speedNow(); l != nil {
 		for _, s := range l.service.Stats.Partitions() {
@@ -143,9 +158,9 @@ func (n *node) addPartitions(ctx context.Context, o *page.Overview, ends map[pos
 		o.Trouble = append(o.Trouble, "the speed layer is not running")
 	}
 	for i := range n.job.Sources {
-		stretches, err := n.history.Stretches(ctx, &n.job.Sources[i])
-		if err != nil {
-			return err
+		stretches, trouble := n.stretches(ctx, &n.job.Sources[i])
+		if trouble != nil {
+			o.Trouble = append(o.Trouble, trouble.Error())
 		}
 		for _, s := range stretches {
 			r := s.Range()
@@ -154,7 +169,6 @@ func (n *node) addPartitions(ctx context.Context, o *page.Overview, ends map[pos
 			}
 		}
 	}
-	return nil
 }
 
 func (n *node) generationPage(ctx context.Context, m *manifest.Manifest, g *manifest.Generation, ends map[position.Partition]*page.Partition) (*page.Generation, error) {
@@ -249,7 +263,7 @@ func (n *node) Profile(ctx context.Context, viewName, key string) (*page.Profile
 		p.Error = *d.Error
 	}
 	p.Parts, p.Features = partPages(d.explanation)
-	p.Tracks, err = n.tracks(ctx, d)
+	p.Tracks, err = n.tracks(ctx, d, p)
 	return p, err
 }
 
@@ -275,8 +289,11 @@ func partPages(e *explanation) ([]page.Part, []page.Feature) {
 	return parts, features
 }
 
+// cutsDrawn bounds the cuts on the line of the log; the latest are drawn. A year of runs has 35,000.
+const cutsDrawn = 64
+
 // tracks lays a profile's tiles on the line of the log.
-func (n *node) tracks(ctx context.Context, d *described) ([]page.Track, error) {
+func (n *node) tracks(ctx context.Context, d *described, p *page.Profile) ([]page.Track, error) {
 	ms, err := n.catalog.manifests(ctx)
 	if err != nil {
 		return nil, err
@@ -292,16 +309,16 @@ func (n *node) tracks(ctx context.Context, d *described) ([]page.Track, error) {
 	var out []page.Track
 	for i := range spec.Sources {
 		src := &spec.Sources[i]
-		stretches, err := n.history.Stretches(ctx, src)
-		if err != nil {
-			return nil, err
+		stretches, trouble := n.stretches(ctx, src)
+		if trouble != nil && p.Error == "" {
+			p.Error = trouble.Error()
 		}
 		for _, s := range stretches {
 			t := page.Track{Partition: s.Partition.String(), From: s.Range().From, End: s.Range().Next, Cut: s.Range().From}
 			if mark, ok, err := d.row.Marks.Partition(s.Partition); ok && err == nil {
 				t.Next, t.Joined = mark.Next, mark.Joined()
 			}
-			for _, c := range cuts {
+			for _, c := range cuts[max(0, len(cuts)-cutsDrawn):] {
 				if next, ok := c[s.Partition]; ok {
 					t.Cuts = append(t.Cuts, next)
 				}
@@ -316,7 +333,7 @@ func (n *node) tracks(ctx context.Context, d *described) ([]page.Track, error) {
 // cutsOf returns the cuts of a generation's runs: cuts[i] is that of run i+1. A journal that does not read gives none: a
 // profile is there without it, and the overview says what is wrong.
 func (n *node) cutsOf(ctx context.Context, viewName string, g *lookup.Generation) (cuts []position.Cut) {
-	versions, err := batch.Versions(ctx, n.o.state, n.job.Name, []string{viewName}, nil)
+	versions, err := n.journals.Versions(ctx, []string{viewName}, nil)
 	if err != nil {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	batch "github.com/tidemark-io/tidemark/batch/service"
+	"github.com/tidemark-io/tidemark/shared/manifest"
 )
 
 // versionReport is one generation as JSON; its fields are stable.
@@ -101,6 +102,10 @@ func printVersions(w io.Writer, name string, all []versionReport) error {
 	}
 	for _, v := range all {
 		fmt.Fprintf(w, "view %s, generation %d (%s), identity %s, revision %.12s\n", v.View, v.Generation, v.State, v.Identity, v.Revision)
+		if v.Inherited && v.State == string(manifest.Dropped) {
+			fmt.Fprintln(w, "  its journal was lost")
+			continue
+		}
 		if v.Inherited {
 			fmt.Fprintln(w, "  its journal was lost; it is fed and served as the store has it, and gets no runs")
 			continue

@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -16,15 +17,32 @@ var files embed.FS
 
 // Handler serves the pages: "GET /" and "GET /profile?view=&key=". With ?part=1 only the middle of a page is sent, which is
 // what the page's own script asks for.
+//
+// Everybody who looks at the overview asks for it again every other second, and what it tells is dear to find out: marks of
+// all lanes, folders, the log's ends. So it is found out at most once in OverviewAge, for all who ask meanwhile.
 type Handler struct {
 	source Source
 	pages  *template.Template
 	now    func() time.Time
+
+	turn chan struct{} // holds a token while the overview is looked at or made: who comes then waits
+	last answer        // the latest overview
+	made time.Time     // when it was finished
+}
+
+// OverviewAge is how old an overview may be that is sent, a failure to make one likewise.
+const OverviewAge = time.Second
+
+// answer is the middle of a page.
+type answer struct {
+	status int
+	name   string
+	middle []byte
 }
 
 // New returns a handler of what source knows. now tells the time for ages.
 func New(source Source, now func() time.Time) (*Handler, error) {
-	h := &Handler{source: source, now: now}
+	h := &Handler{source: source, now: now, turn: make(chan struct{}, 1)}
 	style, err := files.ReadFile("style.css")
 	if err != nil {
 		return nil, fmt.Errorf("reading the page's style: %w", err)
@@ -51,41 +69,60 @@ func (h *Handler) Register(mux *http.ServeMux) {
 }
 
 func (h *Handler) overview(w http.ResponseWriter, r *http.Request) {
-	o, err := h.source.Overview(r.Context())
-	if err != nil {
-		h.fail(w, r, err)
-		return
+	a, err := h.latest(r.Context())
+	h.send(w, r, a, err)
+}
+
+// latest returns an overview that is no older than OverviewAge. One that is being made goes on when its first reader goes
+// away: others wait for it.
+func (h *Handler) latest(ctx context.Context) (answer, error) {
+	select {
+	case h.turn <- struct{}{}:
+		defer func() { <-h.turn }()
+	case <-ctx.Done():
+		return answer{}, fmt.Errorf("waiting for the overview: %w", ctx.Err())
 	}
-	h.write(w, r, http.StatusOK, "overview", o)
+	if !h.made.IsZero() && h.now().Sub(h.made) < OverviewAge {
+		return h.last, nil
+	}
+	o, err := h.source.Overview(context.WithoutCancel(ctx))
+	a, err := h.render("overview", o, err)
+	if err == nil {
+		h.last, h.made = a, h.now()
+	}
+	return a, err
 }
 
 func (h *Handler) profile(w http.ResponseWriter, r *http.Request) {
 	p, err := h.source.Profile(r.Context(), r.FormValue("view"), r.FormValue("key"))
-	if err != nil {
-		h.fail(w, r, err)
-		return
-	}
-	h.write(w, r, http.StatusOK, "profile", p)
+	a, err := h.render("profile", p, err)
+	h.send(w, r, a, err)
 }
 
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status := http.StatusServiceUnavailable
-	if errors.Is(err, ErrNotFound) {
-		status = http.StatusNotFound
+// render makes the middle of a page of data, or of why there is none.
+func (h *Handler) render(name string, data any, trouble error) (answer, error) {
+	a := answer{status: http.StatusOK, name: name}
+	if trouble != nil {
+		a.status, name, data = http.StatusServiceUnavailable, "trouble", trouble.Error()
+		if errors.Is(trouble, ErrNotFound) {
+			a.status = http.StatusNotFound
+		}
 	}
-	h.write(w, r, status, "trouble", err.Error())
-}
-
-// write sends a page, whole or its middle. It is made before anything is sent, so that a fault in it is no half page.
-func (h *Handler) write(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
-	var middle, whole bytes.Buffer
+	var middle bytes.Buffer
 	err := h.pages.ExecuteTemplate(&middle, name+".tmpl", data)
+	a.middle = middle.Bytes()
+	return a, err
+}
+
+// send sends a page, whole or its middle. It is made before anything is sent, so that a fault in it is no half page.
+func (h *Handler) send(w http.ResponseWriter, r *http.Request, a answer, err error) {
+	body := a.middle
 	if err == nil && r.FormValue("part") == "" {
+		var whole bytes.Buffer
 		err = h.pages.ExecuteTemplate(&whole, "frame.tmpl", map[string]any{
-			"Title": name, "Middle": template.HTML(middle.String()), "Live": name != "profile", //nolint:gosec // made by a template
+			"Title": a.name, "Middle": template.HTML(a.middle), "Live": a.name == "overview", //nolint:gosec // made by a template
 		})
-	} else {
-		whole = middle
+		body = whole.Bytes()
 	}
 	if err != nil {
 		http.Error(w, "making the page: "+err.Error(), http.StatusInternalServerError)
@@ -93,8 +130,8 @@ func (h *Handler) write(w http.ResponseWriter, r *http.Request, status int, name
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	if _, err := whole.WriteTo(w); err != nil {
+	w.WriteHeader(a.status)
+	if _, err := w.Write(body); err != nil {
 		return // the reader went away
 	}
 }

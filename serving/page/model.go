@@ -8,10 +8,11 @@ import (
 // ErrNotFound is the class of a Source's errors about a view or key that there is not; the page says so with 404.
 var ErrNotFound = errors.New("not found")
 
-// Source gives the pages what they show. Both methods are called for each request, concurrently, and should take
-// milliseconds. Errors are shown as they are.
+// Source gives the pages what they show, and bounds the time that it takes for that. Errors are shown as they are.
 type Source interface {
+	// Overview is called by one request at a time, at most once in OverviewAge; its context ends with no request.
 	Overview(ctx context.Context) (*Overview, error)
+	// Profile is called for each request, concurrently.
 	Profile(ctx context.Context, view, key string) (*Profile, error)
 }
 

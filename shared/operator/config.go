@@ -94,7 +94,7 @@ func (s *shape) checkInput(in *Input) error {
 	switch in.Role {
 	case RoleValue:
 		if s.valueTypes != nil && !slices.Contains(s.valueTypes, in.Type) {
-			return fmt.Errorf("%w: %s of %q, a %s: %s", ErrConfig, s.name, in.Name, in.Type, s.valueTypesCure)
+			return fmt.Errorf("%w: %s of %q, of type %s: %s", ErrConfig, s.name, in.Name, in.Type, s.valueTypesCure)
 		}
 	case RoleKey:
 		// Equal JSON values have many spellings, so keys of JSON would tell equal things apart.

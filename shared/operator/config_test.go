@@ -83,6 +83,7 @@ func TestConfigRefused(t *testing.T) {
 		{"sessions", operator.Config{Windows: windowSets["one"], Gap: schema.MaxTime + 1}, "such as 30m"},
 		{"sessions", operator.Config{Windows: all, Gap: 1}, "name a window in place of all"},
 		{"sessions", operator.Config{Windows: []window.Window{{Length: operator.MaxSessions + 128, Hop: 128}}, Gap: 1}, "at most 65536 gaps"},
+		{"sessions", operator.Config{Windows: []window.Window{{Length: operator.MaxSessions + 1, Hop: 1}}, Gap: 2}, "at most 65536 hops"},
 		{"count", operator.Config{Inputs: slices.Repeat(inputs{value(schema.Bool)}, operator.MaxInputs+1), Windows: all}, "at most 64"},
 	} {
 		kind, _ := operator.Lookup(c.kind)

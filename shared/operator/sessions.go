@@ -8,7 +8,8 @@ import (
 	"github.com/tidemark-io/tidemark/shared/window"
 )
 
-// MaxSessions bounds the sessions of the longest window of a state: as many gaps fit into it at most.
+// MaxSessions bounds the gaps, and the hops, of the longest window of a state, and so its intervals: where one ends, a gap
+// or a hop does.
 const MaxSessions = 1 << 16
 
 // The results of sessions.
@@ -45,7 +46,7 @@ var sessionsKind = Kind{
 	},
 }
 
-// checkGap tells whether the number of sessions in each window is bounded.
+// checkGap tells whether the number of intervals in each window is bounded.
 func checkGap(cfg *Config) error {
 	if cfg.Gap < 1 || cfg.Gap > schema.MaxTime {
 		return fmt.Errorf("%w: sessions: a gap of %d ms: say how far apart the events of one session may be, such as 30m", ErrConfig, cfg.Gap)
@@ -57,6 +58,9 @@ func checkGap(cfg *Config) error {
 		case w.Length/cfg.Gap > MaxSessions:
 			return fmt.Errorf("%w: sessions: a window of %d gaps of %d ms: name a longer gap or a shorter window; at most %d gaps",
 				ErrConfig, w.Length/cfg.Gap, cfg.Gap, MaxSessions)
+		case w.Length/w.Hop > MaxSessions:
+			return fmt.Errorf("%w: sessions: a window of %d hops of %d ms: name a longer hop or a shorter window; at most %d hops",
+				ErrConfig, w.Length/w.Hop, w.Hop, MaxSessions)
 		}
 	}
 	return nil

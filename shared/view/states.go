@@ -53,8 +53,7 @@ func (c *compiler) compileOperator(d *draft) {
 		if errors.Is(err, window.ErrInvalid) {
 			part = "window"
 		}
-		c.add(c.nameOf(d), part, err.Error(), "")
-		return
+		c.add(c.culprit(d), part, err.Error(), "")
 	}
 	st.op = op
 	asked := st.Config
@@ -67,9 +66,24 @@ func (c *compiler) compileOperator(d *draft) {
 			c.add(f.Spec.Name, "op", err.Error(), "")
 			continue
 		}
+		if st.op == nil {
+			continue
+		}
 		answer := probe(st, &f.Query)
 		f.Kind, f.scale = answer.Kind, int(answer.Scale)
 	}
+}
+
+// culprit returns the feature that makes a state impossible: the first whose window alone does, or the first of all.
+func (c *compiler) culprit(d *draft) string {
+	alone := d.state.Config
+	for at, i := range d.state.Features {
+		alone.Windows = d.windows[at : at+1]
+		if _, err := d.state.Kind.New(alone); err != nil {
+			return c.spec.Features[i].Name
+		}
+	}
+	return c.nameOf(d)
 }
 
 func (c *compiler) nameOf(d *draft) string { return c.spec.Features[d.state.Features[0]].Name }
