@@ -74,8 +74,8 @@ var crashes = []struct {
 	{crash.SweepSome, refilling, []int{1, 3}},
 	{crash.DrainBegun, ending, []int{1}},
 	{crash.DrainDone, ending, []int{1}},
-	{crash.RevokeBegun, joined, []int{1, 2}},
-	{crash.RevokeDone, joined, []int{1, 2}},
+	{crash.RevokeBegun, joined, []int{1}},
+	{crash.RevokeDone, joined, []int{1}},
 }
 
 // TestCrashPoints: a process dies at every place that has a name, at the first time and a later one. What is left goes on
