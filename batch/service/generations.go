@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -55,7 +54,12 @@ func (s *Service) Rebuild(ctx context.Context, viewName string) (number int64, e
 					origin[p] = first
 				}
 			}
-			maps.Copy(origin, archived)
+			for p, first := range archived {
+				// An archive that begins later has lost something: the run is to stop there, and say so.
+				if was, known := origin[p]; !known || first < was {
+					origin[p] = first
+				}
+			}
 			origins[src.Name] = origin
 		}
 		number = v.journal.NextNumber()

@@ -15,6 +15,7 @@ import (
 	"github.com/tidemark-io/tidemark/batch/service"
 	"github.com/tidemark-io/tidemark/shared/manifest"
 	"github.com/tidemark-io/tidemark/shared/oracle"
+	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/view"
 )
 
@@ -176,6 +177,34 @@ func TestPromoteBeforeAnyIsServed(t *testing.T) {
 	must(t, os.Remove(l.ViewJournal()+"/00000002.json"))
 	if err := w.service().Ready(t.Context(), "visitor", 1); err != nil && !errors.Is(err, service.ErrNotReady) {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// beheaded is an archive that has lost the first file of each partition.
+type beheaded struct{ recompute.Archive }
+
+func (b beheaded) Extent(ctx context.Context, source string, block int64) (origin, cut position.Cut, err error) {
+	origin, cut, err = b.Archive.Extent(ctx, source, block)
+	for p := range origin {
+		origin[p] += 64
+	}
+	return origin, cut, err
+}
+
+// TestRebuildFromWhatIsLeft: an archive that has lost its head makes no generation that silently begins later.
+func TestRebuildFromWhatIsLeft(t *testing.T) {
+	w := newWorld(t, 55)
+	w.grow(0.5)
+	w.once()
+	cfg := w.config()
+	cfg.Archive = beheaded{cfg.Archive}
+	s, err := service.New(cfg)
+	must(t, err)
+	_, err = s.Rebuild(t.Context(), "visitor")
+	must(t, err)
+	m := w.manifest("visitor")
+	if was, is := m.Generations[0].Origin, m.Generations[1].Origin; !was.Equal(is) {
+		t.Fatalf("the origin was %s and is %s", was, is)
 	}
 }
 
