@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,10 +46,9 @@ func TestDropWhileItsRunIsMade(t *testing.T) {
 	w.grow(0.8)
 	layout := journal.Layout{State: w.state, Job: "shop", View: "visitor"}
 	files := layout.Runs(w.manifest("visitor").Generations[1].Identity)
-	dropped := false
+	var dropped atomic.Bool // judges are made by several workers
 	err = w.beside(t, func(p *view.Plan) (recompute.Judge, error) {
-		if !dropped {
-			dropped = true
+		if dropped.CompareAndSwap(false, true) {
 			must(t, w.service().Drop(t.Context(), "visitor", 2))
 			for _, err := os.Lstat(files); err == nil; _, err = os.Lstat(files) {
 				time.Sleep(time.Second)
@@ -56,7 +56,7 @@ func TestDropWhileItsRunIsMade(t *testing.T) {
 		}
 		return oracle.New(p)
 	}, func(*testing.T, *service.Service) { time.Sleep(10 * time.Second) })
-	if must(t, err); !dropped {
+	if must(t, err); !dropped.Load() {
 		t.Fatal("no run was made")
 	}
 	w.verifyAll(manifest.Served, manifest.Dropped)
@@ -155,10 +155,10 @@ func TestOnceBesideDamage(t *testing.T) {
 func TestFailureBesideAnother(t *testing.T) {
 	w := newWorld(t, 52)
 	w.grow(0.5)
-	s, other := w.service(), false
+	s := w.service()
+	var other atomic.Bool // judges are made by several workers
 	s.SetJudge(func(p *view.Plan) (recompute.Judge, error) {
-		if !other {
-			other = true
+		if other.CompareAndSwap(false, true) {
 			_, err := w.service().Once(t.Context())
 			must(t, err)
 		}
