@@ -1,10 +1,12 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
@@ -164,19 +166,27 @@ func (p *Publisher) look(ctx context.Context, targets []*Target) ([]*work, error
 	return works, nil
 }
 
-// active returns the first lanes that need something, those to be begun before all others: until a lane is begun, speed
-// waits.
+// active returns lanes that need something: those to be begun before all others, because until a lane is begun, speed waits;
+// then those that are furthest behind in the runs, so that where runs come faster than they can be published no lane is left
+// behind by the others.
 func active(works []*work, most int) []*work {
-	var batch []*work
-	for _, action := range []Action{Begin, Bring} {
-		for _, w := range works {
-			if len(batch) < most && w.Err == nil && w.Step.Action == action {
-				batch = append(batch, w)
-			}
+	var begin, bring []*work
+	for _, w := range works {
+		switch {
+		case w.Err != nil:
+		case w.Step.Action == Begin:
+			begin = append(begin, w)
+		case w.Step.Action == Bring:
+			bring = append(bring, w)
 		}
 	}
-	return batch
+	slices.SortStableFunc(bring, func(a, b *work) int { return cmp.Compare(a.behind(), b.behind()) })
+	all := append(begin, bring...)
+	return all[:min(most, len(all))]
 }
+
+// behind orders lanes of whatever generations by how many runs they are behind, most first.
+func (w *work) behind() int64 { return w.Step.Mark.Run - w.Of.Last() }
 
 // round makes one call for each of these lanes.
 func (p *Publisher) round(ctx context.Context, batch []*work) error {

@@ -43,7 +43,7 @@ again, answers from it are degraded and say so; a running up, or batch --once, b
 			for _, name := range args[1:] {
 				i := slices.IndexFunc(known, func(id lane.ID) bool { return id.String() == name })
 				if i < 0 {
-					return usagef("job %s has no lane %s; verify and explain name lanes", j.Name, name)
+					return usagef("job %s has no lane %s: lanes are named in full, as verify and explain do, such as %s", j.Name, name, someLane(known))
 				}
 				wanted = append(wanted, known[i])
 			}
@@ -60,4 +60,12 @@ again, answers from it are degraded and say so; a running up, or batch --once, b
 	o.storeFlag(f)
 	o.waitFlag(f)
 	return cmd
+}
+
+// someLane returns the name of a lane for a message.
+func someLane(known []lane.ID) string {
+	if len(known) == 0 {
+		return "none yet: batch makes the first"
+	}
+	return known[0].String()
 }
