@@ -11,8 +11,8 @@
 //
 // One function decides it (fatal). A store that is away is waited for. A lane that somebody has to mend (a damaged mark, a
 // full store, a damaged run file) is reported and tried again, while all others are served. After a run that fails its
-// check, or that the archive or the files of earlier runs do not give what it needs, no more runs are made, and lanes are
-// cared for as before. A store that was filled from another journal, and a journal that does not read, end the role.
+// check, in which an operator panics, or that the archive or the files of earlier runs do not give what it needs, no more
+// runs are made, and lanes are cared for as before. A store that was filled from another journal, and a journal that does not read, end the role.
 //
 // # Generations
 //

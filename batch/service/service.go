@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -213,7 +214,13 @@ func (s *Service) reread(ctx context.Context) error {
 // stopsRuns tells which errors end the making of runs and nothing else: nothing of the run was published, and until
 // somebody has repaired the cause the next one would end as this one did.
 func stopsRuns(err error) bool {
-	return (errors.Is(err, ErrCheck) || errors.Is(err, ErrArchive) || errors.Is(err, recompute.ErrPast)) && !fatal(err)
+	return (errors.Is(err, ErrCheck) || errors.Is(err, ErrArchive) || ofOneView(err)) && !fatal(err)
+}
+
+// ofOneView tells which errors of a run concern its own generation alone, so that runs that shared its scan are made without
+// it: the files of earlier runs do not read, or an operator panics.
+func ofOneView(err error) bool {
+	return errors.Is(err, recompute.ErrPast) || errors.Is(err, recompute.ErrPanic)
 }
 
 // ticks makes runs by the schedule, and the first at once when the journals have been held against the store. Before that
@@ -238,8 +245,8 @@ func (s *Service) fail(err error) {
 	s.failed = err
 }
 
-// Failure returns why Run makes no more runs, an error of class ErrCheck, ErrArchive or recompute.ErrPast; nil as long as it
-// does. It may be called at any time.
+// Failure returns why Run makes no more runs, an error of class ErrCheck, ErrArchive, recompute.ErrPast or ErrPanic; nil as
+// long as it does. It may be called at any time.
 func (s *Service) Failure() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -254,10 +261,13 @@ func stopped(ctx context.Context, err error) error {
 	return err
 }
 
+// errPanic is the class of a panic of the role itself, which ends it; one of an operator in a run is recompute.ErrPanic.
+var errPanic = errors.New("batch panicked")
+
 func guard(do func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", recompute.ErrPanic, r)
+			err = fmt.Errorf("%w: %v\n%s", errPanic, r, debug.Stack())
 		}
 	}()
 	return do()
@@ -341,12 +351,12 @@ func (s *Service) tendOnce(ctx context.Context) ([]publish.Status, error) {
 // fatal tells which errors end the role: all but those of a store that is away or of a lane that somebody has to mend, and
 // those that end the making of runs alone.
 func fatal(err error) bool {
-	for _, class := range []error{publish.ErrNewer, ErrForeign, ErrRevision, ErrGone, journal.ErrDamaged, journal.ErrCodec, recompute.ErrPanic} {
+	for _, class := range []error{publish.ErrNewer, ErrForeign, ErrRevision, ErrGone, journal.ErrDamaged, journal.ErrCodec, errPanic} {
 		if errors.Is(err, class) {
 			return true
 		}
 	}
-	for _, class := range []error{lane.ErrUnavailable, lane.ErrStore, publish.ErrLane, ErrCheck, ErrArchive, recompute.ErrPast, ErrStarts, ErrLeft} {
+	for _, class := range []error{lane.ErrUnavailable, lane.ErrStore, publish.ErrLane, ErrCheck, ErrArchive, recompute.ErrPast, recompute.ErrPanic, ErrStarts, ErrLeft} {
 		if errors.Is(err, class) {
 			return false
 		}

@@ -86,7 +86,7 @@ func (s *Service) tick(ctx context.Context) (Report, error) {
 func (s *Service) make(ctx context.Context, list []due, tasks []*recompute.Task) (Report, error) {
 	start := time.Now()
 	outs, err := s.engine.Run(ctx, tasks)
-	if errors.Is(err, recompute.ErrPast) && len(list) > 1 {
+	if ofOneView(err) && len(list) > 1 {
 		return s.makeEach(ctx, list, tasks)
 	}
 	if err != nil {
@@ -99,14 +99,14 @@ func (s *Service) make(ctx context.Context, list []due, tasks []*recompute.Task)
 	return report, err
 }
 
-// makeEach makes the runs one by one, each by a scan of its own: the files of one generation do not read, and what is
-// built in its place is to be made all the same, and so are other views.
+// makeEach makes the runs one by one, each by a scan of its own: the files of one generation do not read, or an operator of
+// it panics, and what is built in its place is to be made all the same, and so are other views.
 func (s *Service) makeEach(ctx context.Context, list []due, tasks []*recompute.Task) (report Report, err error) {
 	var errs []error
 	for i := range list {
 		one, err := s.make(ctx, list[i:i+1], tasks[i:i+1])
 		report.Runs = append(report.Runs, one.Runs...)
-		if errs = append(errs, err); err != nil && !errors.Is(err, recompute.ErrPast) {
+		if errs = append(errs, err); err != nil && !ofOneView(err) {
 			break
 		}
 	}

@@ -85,7 +85,7 @@ func (n *node) starts(ctx context.Context, src *schema.Source) (map[int32]int64,
 // published goes on being fed and served, and readyz says why.
 func (b *batchLayer) run(ctx context.Context) error {
 	err := guard(func() error { return b.service.Run(ctx) })
-	if errors.Is(err, batch.ErrCheck) || errors.Is(err, batch.ErrArchive) || errors.Is(err, recompute.ErrPast) {
+	if errors.Is(err, batch.ErrCheck) || errors.Is(err, batch.ErrArchive) || errors.Is(err, recompute.ErrPast) || errors.Is(err, recompute.ErrPanic) {
 		return nil // failure says so while the process runs
 	}
 	return batchError(err)
