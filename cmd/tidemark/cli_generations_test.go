@@ -169,3 +169,18 @@ func (in *installation) verifiedAll(generations int) {
 	r := in.ask("verify", "--all", "--wait", "60s").want(in.t, exitOK)
 	in.t.Logf("%d generations: %s", fed, strings.TrimSpace(r.stdout))
 }
+
+// TestEnoughIsCompared: generations of one revision agree if most of the sample could be compared and all of that is equal.
+func TestEnoughIsCompared(t *testing.T) {
+	for _, c := range []struct{ entities, differ, moving, code int }{
+		{10, 0, 10, exitOK},
+		{0, 0, 0, exitOK}, // nobody is in either
+		{10, 0, 11, exitUnreachable},
+		{0, 0, 1, exitUnreachable},
+		{10, 1, 40, exitWrong},
+	} {
+		if got := exitCode(agreed(&compare.Report{Entities: c.entities, Differ: c.differ, Moving: c.moving})); got != c.code {
+			t.Errorf("%+v: exit code %d", c, got)
+		}
+	}
+}

@@ -95,14 +95,15 @@ func (op *operation) compare(ctx context.Context, old, fresh *lookup.Generation,
 	return r, lookupError(err)
 }
 
-// agreed is nil if two generations of one revision answered alike.
+// agreed is nil if two generations of one revision answered alike, and most of the sample could be compared.
 func agreed(r *compare.Report) error {
 	switch {
 	case r.Differ > 0:
 		return &classed{errWrong, fmt.Errorf("%d of %d entities differ between generations %d and %d, which are of one revision: verify --all tells which is wrong",
 			r.Differ, r.Entities, r.Old, r.New)}
-	case r.Moving > 0 && r.Entities == 0:
-		return &classed{errUnreachable, fmt.Errorf("generations %d and %d never held the same events: %s", r.Old, r.New, r.Why)}
+	case r.Moving > r.Entities:
+		return &classed{errUnreachable, fmt.Errorf("of %d entities generations %d and %d held the same events of %d only, which is too few to judge by: %s; try again, or with a longer --wait",
+			r.Entities+r.Moving, r.Old, r.New, r.Entities, r.Why)}
 	}
 	return nil
 }
