@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/tidemark-io/tidemark/batch/durable"
 	"github.com/tidemark-io/tidemark/shared/crash"
@@ -40,7 +41,8 @@ func NewDraft(folder string) (*Draft, error) {
 const folderMode = 0o755
 
 // RemoveDrafts removes what processes that died have left aside of runs before the one whose folder is given: another
-// process may be at work on that one.
+// process may be at work on that one. One that still writes to an earlier run, which somebody else has finished meanwhile,
+// may fill a folder as fast as it is emptied: that is left for the next time.
 func RemoveDrafts(folder string) error {
 	runs := filepath.Dir(folder)
 	entries, err := os.ReadDir(runs)
@@ -52,7 +54,7 @@ func RemoveDrafts(folder string) error {
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") && e.Name() < "."+filepath.Base(folder) {
-			if err := os.RemoveAll(filepath.Join(runs, e.Name())); err != nil {
+			if err := os.RemoveAll(filepath.Join(runs, e.Name())); err != nil && !errors.Is(err, syscall.ENOTEMPTY) {
 				return fmt.Errorf("removing drafts: %w", err)
 			}
 		}

@@ -24,7 +24,9 @@ func (w *world) wholeBlocks() position.Cut {
 // build adds a generation of the first view that is not served, from the log's beginning.
 func (w *world) build(ctx context.Context, ns string) *batch {
 	b := &batch{w: w, plan: w.batch[0].plan, ns: ns, origin: w.batch[0].origin, building: true}
+	w.gens.Lock()
 	w.batch = append(w.batch, b)
+	w.gens.Unlock()
 	w.batched.Go(func() { b.follow(ctx) })
 	return b
 }

@@ -31,6 +31,7 @@ var everyPartition = map[string][]int32{"events-topic": {0, 1}, "orders-topic": 
 
 // world is a log of two sources with blocks of different sizes, a store, two views of one generation each, and batch.
 type world struct {
+	gens    sync.Mutex // of batch, to which a test may add while the service asks for generations
 	t       testing.TB
 	r       *rand.Rand
 	topics  []*topic
@@ -124,6 +125,8 @@ func (w *world) newLog(name string) service.Log {
 }
 
 func (w *world) generations(context.Context) ([]service.Generation, error) {
+	w.gens.Lock()
+	defer w.gens.Unlock()
 	var all []service.Generation
 	for _, b := range w.batch {
 		g := service.Generation{Namespace: b.ns, Plan: b.plan, Lanes: lanes, Block: map[string]int64{}, Origin: b.origin, Served: !b.building}
