@@ -12,7 +12,6 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/tidemark-io/tidemark/shared/invariant"
-	"github.com/tidemark-io/tidemark/shared/position"
 )
 
 // opened counts the files that Open has opened in this process.
@@ -164,6 +163,3 @@ func (r *Reader) wrap(what string, err error) error {
 	}
 	return &DamageError{Path: r.path, What: what, Err: err}
 }
-
-// Partition returns the partition whose rows the file holds.
-func (r *Reader) Partition() position.Partition { return r.footer.Partition }

@@ -110,9 +110,6 @@ func (s *Server) start() error {
 // URL returns the redis:// URL of the server's first database.
 func (s *Server) URL() string { return "redis://" + s.Addr + "/0" }
 
-// PID returns the process that serves now.
-func (s *Server) PID() int { return s.cmd.Process.Pid }
-
 // Kill ends the server at once, as a crash does. Killing it again does nothing.
 func (s *Server) Kill() {
 	if s.cmd.ProcessState != nil {
