@@ -17,14 +17,24 @@ func (l stampingListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &stampingConn{Conn: c, fetches: map[int32]int16{}}, nil
+	return newStampingConn(c), nil
 }
+
+// What a group's coordinator answers only when the other members have come too.
+const (
+	joinGroupKey = int16(kmsg.JoinGroup)
+	syncGroupKey = int16(kmsg.SyncGroup)
+)
 
 // headBytes is how much of a request has to be seen: size, api key, version, correlation id.
 const headBytes = 12
 
 // stampingConn watches requests go by to know which answers are to Fetch, and shows the stamps in these. kfake reads
 // requests as a stream, and writes each response with one call.
+//
+// It also keeps the end of a client from kfake for as long as the client's group makes it wait. A member that dies while
+// it waits to join gets an answer that cannot be sent, and then kfake starts no session for it: it would own its
+// partitions for ever. An answer that can be sent, though nobody reads it, starts the session that is to run out.
 type stampingConn struct {
 	net.Conn
 
@@ -34,15 +44,41 @@ type stampingConn struct {
 
 	mu      sync.Mutex
 	fetches map[int32]int16 // versions of the Fetch requests not yet answered, by correlation id
+	parked  map[int32]bool  // JoinGroup and SyncGroup requests not yet answered
+	idle    chan struct{}   // closed when there is none of these; another one when there is
+
+	closing sync.Once
+	closed  chan struct{}
 
 	out []byte // the writer's copy of a response: it must not change what it is given
 }
 
-// Read reads, and notes Fetch requests.
+func newStampingConn(inner net.Conn) *stampingConn {
+	idle := make(chan struct{})
+	close(idle)
+	return &stampingConn{Conn: inner, fetches: map[int32]int16{}, parked: map[int32]bool{}, idle: idle, closed: make(chan struct{})}
+}
+
+// Read reads, and notes requests that matter. It tells of the client's end when no member of a group waits here.
 func (c *stampingConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.watch(p[:n])
+	if err != nil {
+		c.mu.Lock()
+		idle := c.idle
+		c.mu.Unlock()
+		select {
+		case <-idle:
+		case <-c.closed:
+		}
+	}
 	return n, err
+}
+
+// Close closes the connection, and ends a Read that waits.
+func (c *stampingConn) Close() error {
+	c.closing.Do(func() { close(c.closed) })
+	return c.Conn.Close()
 }
 
 // watch follows the frames of the stream.
@@ -65,14 +101,21 @@ func (c *stampingConn) watch(p []byte) {
 	}
 }
 
-// note remembers the request whose head was read, if it is a Fetch.
+// note remembers the request whose head was read, if its answer matters.
 func (c *stampingConn) note() {
-	if int16(binary.BigEndian.Uint16(c.head[4:])) != fetchKey {
-		return
-	}
+	key := int16(binary.BigEndian.Uint16(c.head[4:]))
+	correlation := int32(binary.BigEndian.Uint32(c.head[8:]))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.fetches[int32(binary.BigEndian.Uint32(c.head[8:]))] = int16(binary.BigEndian.Uint16(c.head[6:]))
+	switch key {
+	case fetchKey:
+		c.fetches[correlation] = int16(binary.BigEndian.Uint16(c.head[6:]))
+	case joinGroupKey, syncGroupKey:
+		if len(c.parked) == 0 {
+			c.idle = make(chan struct{})
+		}
+		c.parked[correlation] = true
+	}
 }
 
 // Write writes a response, with stamps shown if it is one to Fetch.
@@ -86,7 +129,8 @@ func (c *stampingConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(c.out)
 }
 
-// answered returns the version of the Fetch request that a response answers, if it does.
+// answered returns the version of the Fetch request that a response answers, if it does. A member whose answer this is
+// waits no more.
 func (c *stampingConn) answered(p []byte) (version int16, ok bool) {
 	if len(p) < 8 {
 		return 0, false
@@ -96,6 +140,12 @@ func (c *stampingConn) answered(p []byte) (version int16, ok bool) {
 	correlation := int32(binary.BigEndian.Uint32(p[4:]))
 	version, ok = c.fetches[correlation]
 	delete(c.fetches, correlation)
+	if c.parked[correlation] {
+		delete(c.parked, correlation)
+		if len(c.parked) == 0 {
+			close(c.idle)
+		}
+	}
 	return version, ok
 }
 

@@ -25,7 +25,7 @@ func FuzzStamps(f *testing.F) {
 		if hasStamps(produced) {
 			t.Fatalf("%x still has our stamp", produced)
 		}
-		c := &stampingConn{fetches: map[int32]int16{}}
+		c := newStampingConn(nil)
 		c.watch(b)
 		for version := range int16(19) {
 			if len(b) >= 8 {
