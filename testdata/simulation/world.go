@@ -384,10 +384,13 @@ func (w *World) unmark(at, which int) bool {
 		clear(left)
 	case 2:
 	default:
-		name = w.parts[which/4%len(w.parts)].name.String()
-		if l.marks[name] != "" {
+		i := which / 4 % len(w.parts)
+		name = w.parts[i].name.String()
+		if mark, ok, err := l.marks.Partition(w.parts[i].name); ok && err == nil {
 			w.unmarked = true // what is written again below a cut stays as a leftover
 			w.losses++
+			// The rows hold what lies below the mark, claimed or not: until a claim is there again, they may have gaps.
+			w.past[at].reached[i] = max(w.past[at].reached[i], mark.Next)
 		}
 	}
 	if l.marks[name] == "" {
