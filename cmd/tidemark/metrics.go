@@ -100,7 +100,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	counter(descDecoded, s.Decoded.Load())
-	counter(descRejected, s.Rejected.Load())
+	counter(descRejected, s.Rejected.Total())
 	counter(descErrors, s.Errors.Load())
 	counter(descFolded, s.Folded.Load())
 	counter(descFlushes, s.Flushes.Load())

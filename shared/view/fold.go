@@ -126,6 +126,16 @@ func (f *Fold) Errors() int64 {
 	return n
 }
 
+// LongKeys returns how many values so far were too long for a key, more than MaxKeyValueBytes, and counted as null in one. A
+// row counts once for each kind of key that it has none of because of that, and again if it was added again.
+func (f *Fold) LongKeys() int64 {
+	var n int64
+	for _, r := range f.readers {
+		n += r.longKeys
+	}
+	return n
+}
+
 // Reset forgets all entities and keeps the memory.
 func (f *Fold) Reset() {
 	clear(f.table.entries)

@@ -173,6 +173,9 @@ func TestLongKeys(t *testing.T) {
 	if rows := f.Add(b, 0, b.N); rows != 3 || f.Len() != 3 {
 		t.Fatalf("%d rows of %d entities", rows, f.Len())
 	}
+	if n := f.LongKeys(); n != 2+1+3 {
+		t.Errorf("%d values are counted as too long", n)
+	}
 	for slot, want := range []string{"many:" + escaped + strings.Repeat(","+escaped, view.MaxKeyFields-1), "b:" + escaped, "a:" + escaped} {
 		key := string(f.Key(slot))
 		if key != want {

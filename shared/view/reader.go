@@ -22,6 +22,8 @@ type reader struct {
 	passes  [][]uint64      // by filter/passBits, by row: bit filter%passBits tells whether the row passes
 	picked  []uint64        // scratch of selectRows: passes of the chosen rows
 	rows    []operator.Rows // by binding.states; In points into the wide batch
+
+	longKeys int64 // values that were in no key because they are too long
 }
 
 // passBits is the number of filters that one word of passes holds.
@@ -82,6 +84,9 @@ kinds:
 	for kind, columns := range r.keys {
 		for j, c := range columns {
 			if !r.plan.keys[kind].fields[j].has(c, i) {
+				if c.Present(i) {
+					r.longKeys++
+				}
 				continue kinds
 			}
 		}

@@ -14,6 +14,12 @@ import (
 	"github.com/tidemark-io/tidemark/shared/position"
 )
 
+// MemoryLimit returns Config.MemoryBytes as it is used: the bound of Stats.Buffered, which a single batch may exceed.
+func (a *Archiver) MemoryLimit() int64 { return a.cfg.MemoryBytes }
+
+// Source returns the name of what is archived.
+func (a *Archiver) Source() string { return a.cfg.Source.Name }
+
 // Archiver archives one source. Its Stats may be read at any time.
 type Archiver struct {
 	Stats Stats

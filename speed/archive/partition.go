@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sort"
 	"time"
 
 	"github.com/tidemark-io/tidemark/shared/archivefile"
@@ -40,8 +41,10 @@ type partition struct {
 	archived int64
 	// since is when the first row came that no file holds; zero if there is none.
 	since time.Time
-	end   int64 // the log's end as last seen
-	err   error // why the partition is stopped
+	// oldest is the append time, ms, of that row, or of the first after it that is there: what retention judges it by.
+	oldest     int64
+	start, end int64 // the log's bounds as last seen
+	err        error // why the partition is stopped
 }
 
 // open looks where the archive of the partition ends.
@@ -50,7 +53,7 @@ func (p *partition) open() error {
 	if err != nil {
 		return err
 	}
-	p.end = -1
+	p.start, p.end = -1, -1
 	r := c.Range()
 	p.from, p.position, p.archived = r.Next, r.Next, r.Next
 	switch {
@@ -82,7 +85,7 @@ func (p *partition) deliver(ctx context.Context, got *kafkalog.Fetched) error {
 	if got.Err != nil {
 		return p.troubled(got.Err)
 	}
-	p.end, p.fresh = got.LastStable, false
+	p.start, p.end, p.fresh = got.LogStart, got.LastStable, false
 	if got.Next == p.position {
 		return nil
 	}
@@ -94,6 +97,7 @@ func (p *partition) deliver(ctx context.Context, got *kafkalog.Fetched) error {
 		if p.since.IsZero() {
 			p.since = p.cfg.Now()
 		}
+		p.age(piece.records)
 		if piece.whole {
 			if err := p.commit(false); err != nil {
 				return err
@@ -101,6 +105,17 @@ func (p *partition) deliver(ctx context.Context, got *kafkalog.Fetched) error {
 		}
 	}
 	return nil
+}
+
+// age notes the append time of the oldest record that no file holds.
+func (p *partition) age(records []record.Record) {
+	if p.oldest != 0 {
+		return
+	}
+	i := sort.Search(len(records), func(i int) bool { return records[i].Offset >= p.archived })
+	if i < len(records) {
+		p.oldest = records[i].Append
+	}
 }
 
 // troubled decides what the log's error means. A head that was trimmed is fine if nothing was archived before, or if a
@@ -133,12 +148,7 @@ func (p *partition) add(ctx context.Context, records []record.Record) error {
 			p.decoder.Append(p.rows, &records[i])
 		}
 		records = records[n:]
-		for _, reason := range p.rows.Reject {
-			if reason != 0 {
-				p.stats.Rejected.Add(1)
-			}
-		}
-		p.stats.Records.Add(int64(n))
+		p.stats.decoded(p.rows)
 		if err := p.writer.Append(p.rows); err != nil {
 			return p.drop(err)
 		}
@@ -201,7 +211,7 @@ func (p *partition) commit(tail bool) error {
 		return fmt.Errorf("archiving %s: %w", p.id, err)
 	}
 	file := File{Partition: p.id, Range: position.Range{From: p.from, Next: p.position}, Path: path, Rows: w.Rows(), Tail: tail}
-	p.archived, p.since = p.position, time.Time{}
+	p.archived, p.since, p.oldest = p.position, time.Time{}, 0
 	if tail {
 		p.tail = &archivefile.Entry{Path: path, Range: file.Range}
 		p.stats.Tails.Add(1)
@@ -235,7 +245,7 @@ func (p *partition) stopped() bool { return p.err != nil }
 
 // report tells the stats how far the partition is.
 func (p *partition) report() {
-	progress := Progress{Partition: p.id, Archived: p.archived, Position: p.position, End: p.end}
+	progress := Progress{Partition: p.id, Archived: p.archived, Position: p.position, Start: p.start, End: p.end, Unarchived: p.oldest}
 	if p.err != nil {
 		progress.Failed = p.err.Error()
 	}

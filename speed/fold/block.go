@@ -24,11 +24,12 @@ func (b *block) open(h tile.Header) {
 	b.first, b.header, b.name = h.Block, h.Append(b.header[:0]), h.Name()
 }
 
-// add folds rows [from, to) of a batch, and returns how many values of theirs were null because an expression erred.
-func (b *block) add(batch *column.Batch, from, to, lanes int) (errs int64) {
-	before := b.fold.Errors()
+// add folds rows [from, to) of a batch, and returns how many values of theirs were null because an expression erred, and
+// how many were too long for a key.
+func (b *block) add(batch *column.Batch, from, to, lanes int) (errs, long int64) {
+	errs, long = -b.fold.Errors(), -b.fold.LongKeys()
 	b.fold.Add(batch, from, to)
-	errs = b.fold.Errors() - before
+	errs, long = errs+b.fold.Errors(), long+b.fold.LongKeys()
 	if n := b.fold.Len() - len(b.listed); n > 0 {
 		b.listed = append(b.listed, make([]bool, n)...)
 	}
@@ -37,7 +38,7 @@ func (b *block) add(batch *column.Batch, from, to, lanes int) (errs int64) {
 			b.change(lane.Of(b.fold.Hash(int(slot)), lanes), slot)
 		}
 	}
-	return errs
+	return errs, long
 }
 
 // change lists a slot, which is not listed, as changed.

@@ -45,6 +45,7 @@ type Generation struct {
 	blocks []*block
 	spare  []*block
 	errors int64 // see Errors
+	long   int64 // see LongKeys
 
 	// By lane: at most the offset of the first event that a changed tile has and the lane has not, of the tiles listed as
 	// changed and of those in the call under way.
@@ -104,6 +105,9 @@ func (g *Generation) Open() (blocks int, bytes int64) {
 // again counts again.
 func (g *Generation) Errors() int64 { return g.errors }
 
+// LongKeys returns how many values were too long for a key so far and counted as null in one, as Fold.LongKeys does.
+func (g *Generation) LongKeys() int64 { return g.long }
+
 // Active tells whether there is anything to fold for: a lane that can be written to, or one that could until its last
 // call went astray. Without one, all lanes wait for batch, which will say from where they lack the log.
 func (g *Generation) Active() bool {
@@ -162,7 +166,8 @@ func (g *Generation) Add(b *column.Batch, from, next int64) {
 	for row < b.N {
 		first := position.Block(b.Offset[row], g.cfg.Block)
 		end := row + sort.Search(b.N-row, func(i int) bool { return b.Offset[row+i] >= first+g.cfg.Block })
-		g.errors += g.block(first).add(b, row, end, g.cfg.Lanes)
+		errs, long := g.block(first).add(b, row, end, g.cfg.Lanes)
+		g.errors, g.long = g.errors+errs, g.long+long
 		row = end
 	}
 	if b.N > 0 {

@@ -23,6 +23,7 @@ type delivery struct {
 	batch      *column.Batch
 	from, next int64
 	epoch      int
+	fetched    time.Time // when its records came from the log, or from the archive
 }
 
 // feed hands one partition's batches from the fetcher to the worker. The worker says where to read by seek; the epoch
@@ -113,14 +114,14 @@ func (f *feed) take() *column.Batch {
 	}
 }
 
-// deliver hands a batch of [from, next) to the worker and moves the feed on, unless it was sought elsewhere since the
-// epoch: then the batch is free again. The batch is one that was taken, or stands for one.
-func (f *feed) deliver(b *column.Batch, from, next int64, epoch int) bool {
-	if !f.advance(epoch, next) {
-		f.recycle(b)
+// deliver hands a delivery to the worker and moves the feed on, unless it was sought elsewhere since the delivery's epoch:
+// then the batch is free again. The batch is one that was taken, or stands for one.
+func (f *feed) deliver(d delivery) bool {
+	if !f.advance(d.epoch, d.next) {
+		f.recycle(d.batch)
 		return false
 	}
-	f.out <- delivery{batch: b, from: from, next: next, epoch: epoch} // there is room for every batch
+	f.out <- d // there is room for every batch
 	return true
 }
 

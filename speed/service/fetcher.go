@@ -67,9 +67,10 @@ func (f *fetcher) run(ctx context.Context) {
 			f.refused(ctx, err)
 			continue
 		}
+		now := time.Now()
 		for i := range fetched {
 			if a, asked := f.asks[fetched[i].Partition]; asked {
-				f.guard(f.feeds[fetched[i].Partition], a, func() { f.take(ctx, &fetched[i], a) })
+				f.guard(f.feeds[fetched[i].Partition], a, func() { f.take(ctx, &fetched[i], a, now) })
 			}
 		}
 	}
@@ -137,7 +138,7 @@ func (f *fetcher) reachable(partition int32, err error) {
 
 // take decodes what was fetched of one partition and hands it to its worker, as much as there are batches for: what is
 // left is fetched again.
-func (f *fetcher) take(ctx context.Context, got *kafkalog.Fetched, a ask) {
+func (f *fetcher) take(ctx context.Context, got *kafkalog.Fetched, a ask, at time.Time) {
 	fd := f.feeds[got.Partition]
 	if got.Err != nil {
 		f.troubled(ctx, fd, a, got.Err)
@@ -155,7 +156,7 @@ func (f *fetcher) take(ctx context.Context, got *kafkalog.Fetched, a ask) {
 			return
 		}
 		f.decode(b, records[:n])
-		if !fd.deliver(b, from, next, a.epoch) {
+		if !fd.deliver(delivery{batch: b, from: from, next: next, epoch: a.epoch, fetched: at}) {
 			return
 		}
 		records, from = records[n:], next
@@ -219,7 +220,7 @@ func (f *fetcher) readArchive(ctx context.Context, fd *feed, a ask, to int64) {
 			return ctx.Err()
 		}
 		f.stats.decoded(b)
-		if !fd.deliver(b, at, next, a.epoch) {
+		if !fd.deliver(delivery{batch: b, from: at, next: next, epoch: a.epoch, fetched: time.Now()}) {
 			return errSought
 		}
 		at = next

@@ -1,32 +1,64 @@
 package service
 
 import (
+	"math"
 	"math/bits"
 	"sync/atomic"
 )
 
-// histogramBuckets is four buckets a power of two, up to 2^31 ms.
-const histogramBuckets = 128
+// histogramBuckets is four buckets a power of two, up to 2^44: 500 years of ms, 200 days of µs.
+const histogramBuckets = 172
 
 // Counts are a histogram's counts by bucket.
 type Counts [histogramBuckets]int64
 
-// Histogram counts durations in ms in buckets whose bounds grow by a fourth of a power of two. Safe for concurrent use.
+// Histogram counts durations, all in one unit, in buckets whose bounds grow by a fourth of a power of two. Safe for
+// concurrent use.
 type Histogram struct {
 	counts [histogramBuckets]atomic.Int64
+	sum    atomic.Uint64 // bits of a float64: no sum of integers holds a year of µs for each of a million records
 }
 
-// Record counts n durations of ms.
-func (h *Histogram) Record(ms, n int64) {
-	h.counts[bucketOf(ms)].Add(n)
-}
-
-func bucketOf(ms int64) int {
-	if ms < 4 {
-		return int(max(ms, 0))
+// Record counts n durations d. One below 0, of clocks that differ, is 0.
+func (h *Histogram) Record(d, n int64) {
+	d = max(d, 0)
+	h.counts[bucketOf(d)].Add(n)
+	for {
+		was := h.sum.Load()
+		if h.sum.CompareAndSwap(was, math.Float64bits(math.Float64frombits(was)+float64(d)*float64(n))) {
+			return
+		}
 	}
-	e := bits.Len64(uint64(ms)) - 1
-	return min(4*(e-1)+int(ms>>(e-2))&3, histogramBuckets-1)
+}
+
+func bucketOf(d int64) int {
+	if d < 4 {
+		return int(d)
+	}
+	e := bits.Len64(uint64(d)) - 1
+	return min(4*(e-1)+int(d>>(e-2))&3, histogramBuckets-1)
+}
+
+// Sum returns the sum of what was recorded.
+func (h *Histogram) Sum() float64 { return math.Float64frombits(h.sum.Load()) }
+
+// Below returns how many of the durations counted are less than 1<<e, exactly, for e of at least 2.
+func (c *Counts) Below(e int) (n int64) {
+	for i, count := range c {
+		if upper(i) >= 1<<e {
+			break
+		}
+		n += count
+	}
+	return n
+}
+
+// Total returns how many durations are counted.
+func (c *Counts) Total() (n int64) {
+	for _, count := range c {
+		n += count
+	}
+	return n
 }
 
 // upper returns the largest duration that bucket i counts.
@@ -46,7 +78,7 @@ func (h *Histogram) Snapshot() (s Counts) {
 	return s
 }
 
-// Quantile returns an upper bound of the q-quantile, ms, of what was recorded since the snapshot before; 0 if nothing was.
+// Quantile returns an upper bound of the q-quantile of what was recorded since the snapshot before; 0 if nothing was.
 func (h *Histogram) Quantile(before Counts, q float64) int64 {
 	now := h.Snapshot()
 	total := int64(0)

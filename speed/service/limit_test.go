@@ -28,11 +28,41 @@ func TestFreshness(t *testing.T) {
 				t.Errorf("linger %v: freshness p99 %v", linger, p99)
 			}
 			flushes[linger] = s.Stats.Flushes.Load()
+			checkStages(t, s, linger)
+			if p := s.partition("events/0"); p.Mark != p.Position || p.Full {
+				t.Errorf("at rest: %+v", p)
+			}
 			s.end(t)
 		})
 	}
 	if flushes[0] < 3*flushes[50*time.Millisecond] {
 		t.Errorf("calls by linger: %v", flushes)
+	}
+}
+
+// checkStages holds the stages against the whole: their times add up to it, and each is what the world is like.
+func checkStages(t *testing.T, s *instance, linger time.Duration) {
+	t.Helper()
+	readable := s.Stats.Freshness.Snapshot()
+	whole := 1000 * s.Stats.Freshness.Sum()
+	sum := 0.0
+	for stage := service.AppendToFetch; stage < service.Stages; stage++ {
+		sum += s.Stats.Stages[stage].Sum()
+	}
+	if whole == 0 || sum < whole || sum > whole+1000*float64(readable.Total()) { // the whole is in ms, rounded down
+		t.Errorf("linger %v: the stages add up to %.0f µs of %.0f", linger, sum, whole)
+	}
+	for stage, want := range map[service.Stage][2]time.Duration{
+		service.FoldToFlush:     {linger * 3 / 4, linger + 2*time.Millisecond}, // a flush may be under way when it is due
+		service.FlushToReadable: {2 * time.Millisecond, 3 * time.Millisecond},
+	} {
+		p99 := time.Duration(s.Stats.Stages[stage].Quantile(service.Counts{}, 0.99)) * time.Microsecond
+		if p99 < want[0] || p99 > want[1]+want[1]/4 {
+			t.Errorf("linger %v: p99 of %s is %v, want %v", linger, stage, p99, want)
+		}
+	}
+	if n := s.Stats.Stages[service.EventToAppend].Snapshot(); n.Total() < readable.Total()*9/10 { // a tenth at most is rejected
+		t.Errorf("linger %v: %d of %d events have an age", linger, n.Total(), readable.Total())
 	}
 }
 
@@ -94,11 +124,21 @@ func TestHungStore(t *testing.T) {
 			if minute > 1 && (p.Position != at || p.End-p.Position <= lag) {
 				t.Errorf("position %d after %d, lag %d after %d", p.Position, at, p.End-p.Position, lag)
 			}
+			if minute > 1 && (!p.Full || p.Mark >= p.Position) {
+				t.Errorf("nothing goes on, and its state is %+v", p)
+			}
 			at, lag = p.Position, p.End-p.Position
+		}
+		full := time.Duration(s.Stats.Full.Load())
+		if full < 4*time.Minute || full > 6*time.Minute*time.Duration(len(s.Stats.Partitions())) {
+			t.Errorf("memory was full for %v", full)
 		}
 		w.door.set(func(d *door) { d.hangs = false })
 		time.Sleep(3 * settle)
 		w.check(true)
+		if p := s.partition("events/0"); p.Full || p.Mark != p.Position {
+			t.Errorf("all is written, and its state is %+v", p)
+		}
 		if s.Stats.Refusals[flush.Behind].Load() > 0 || w.said.count("store does not take writes") == 0 {
 			t.Error("it did not say so, or went back for what it had in memory")
 		}

@@ -38,6 +38,7 @@ type running struct {
 	troubled bool  // said so already
 
 	erred    int64 // values that an expression's error made null, as last counted
+	long     int64 // values that were too long for a key, as last counted
 	fresh    freshness
 	refusals [flush.Refusals]int64
 }
@@ -137,14 +138,15 @@ func (g *running) took(d delivery, now time.Time, stats *Stats) {
 	if g.changedSince.IsZero() {
 		g.changedSince = now
 	}
-	errs := g.Errors()
+	errs, long := g.Errors(), g.LongKeys()
 	stats.Errors.Add(errs - g.erred)
-	g.erred = errs
+	stats.LongKeys.Add(long - g.long)
+	g.erred, g.long = errs, long
 	if !g.served {
 		g.fresh.skip(d.next)
 		return
 	}
-	g.fresh.took(d)
+	g.fresh.took(d, now, stats)
 	g.fresh.readable(g.Readable(), now, stats) // what changed no tile
 }
 
@@ -155,6 +157,7 @@ func (g *running) sent(what step, now time.Time) {
 		return
 	}
 	g.changedSince = time.Time{}
+	g.fresh.sent(now)
 	if what == flushAll {
 		g.allAt = now
 	}

@@ -44,6 +44,9 @@ func New(cfg Config) (*Service, error) {
 	return s, nil
 }
 
+// OpenLimit returns Config.MaxOpenBytes as it is used.
+func (s *Service) OpenLimit() int64 { return s.cfg.MaxOpenBytes }
+
 // Abandon makes the end of Run like a crash: nothing is drained. For demonstrations and tests.
 func (s *Service) Abandon() { s.abandoned.Store(true) }
 

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/decode"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/speed/flush"
 )
@@ -14,9 +15,12 @@ import (
 // Stats are the speed layer's counters since its start. Safe for concurrent use.
 type Stats struct {
 	Decoded       atomic.Int64 // records decoded, folded again after a rewind included
-	Rejected      atomic.Int64 // of them, rejected
+	Rejected      decode.Tally // of them, rejected, by reason
+	Faulty        atomic.Int64 // values of accepted records that did not decode and became null
 	Folded        atomic.Int64 // records folded, per generation counted once
 	Errors        atomic.Int64 // values that were null because an expression overflowed or divided by zero
+	LongKeys      atomic.Int64 // values that were too long for an entity's key, and null in it
+	Full          atomic.Int64 // ns that partitions did not fold because memory was full, summed up over them
 	Flushes       atomic.Int64 // calls sent to the store
 	Tiles         atomic.Int64 // tiles in them
 	StoreFailures atomic.Int64 // requests of the store that failed or stayed unanswered
@@ -24,6 +28,8 @@ type Stats struct {
 
 	// Freshness is the time from broker append to readable, ms, by record.
 	Freshness Histogram
+	// Stages is what it is made of, and the time from event to append before it, µs.
+	Stages [Stages]Histogram
 
 	mu         sync.Mutex
 	partitions map[string]*PartitionStats
@@ -31,13 +37,10 @@ type Stats struct {
 
 func (s *Stats) decoded(b *column.Batch) {
 	s.Decoded.Add(int64(b.N))
-	rejected := 0
-	for _, r := range b.Reject {
-		if r != 0 {
-			rejected++
-		}
+	s.Rejected.Add(b.Reject)
+	for _, n := range b.Faults {
+		s.Faulty.Add(n)
 	}
-	s.Rejected.Add(int64(rejected))
 }
 
 func (s *Stats) sent(calls []lane.Call) {
@@ -76,7 +79,7 @@ func (s *Stats) own(partition string) *PartitionStats {
 	if s.partitions == nil {
 		s.partitions = map[string]*PartitionStats{}
 	}
-	p := &PartitionStats{state: PartitionState{Partition: partition}}
+	p := &PartitionStats{state: PartitionState{Partition: partition, Mark: unknown}}
 	s.partitions[partition] = p
 	return p
 }
@@ -87,15 +90,20 @@ func (s *Stats) disown(partition string) {
 	delete(s.partitions, partition)
 }
 
+// unknown is the Mark of a partition of which no lane has been read.
+const unknown = -1
+
 // PartitionState is how far one owned partition is.
 type PartitionState struct {
 	Partition string `json:"partition"`
 	Position  int64  `json:"position"` // first offset not folded
+	Mark      int64  `json:"mark"`     // first offset that not every lane of the served generations holds; -1 = not known yet
 	End       int64  `json:"end"`      // the log's end as last seen
 	Blocks    int    `json:"open_blocks"`
 	Bytes     int64  `json:"open_bytes"`
 	Waiting   int    `json:"waiting_lanes"` // lanes that batch has not begun
 	Damaged   int    `json:"damaged_lanes"` // lanes with a mark that does not read: delete the lane's marks
+	Full      bool   `json:"full"`          // memory is full: nothing is folded until flushes have freed some
 	Failed    string `json:"failed,omitempty"`
 }
 

@@ -32,6 +32,7 @@ type worker struct {
 	gens        map[string]*running // by namespace
 	refused     map[string]error    // generations that cannot be fed, by namespace
 	broken      bool                // a panic: what is in memory may be anything and is not written
+	fullSince   time.Time           // since when, or since the last report, memory is full; zero while it is not
 
 	// Requests of the store outlive run, so that a drain can wait for them; end cancels them.
 	requests sync.WaitGroup
@@ -270,16 +271,35 @@ func (w *worker) report() {
 			failed = errors.Join(failed, err)
 		}
 	}
+	full := w.account(time.Now())
 	w.progress.change(func(s *PartitionState) {
-		s.Blocks, s.Bytes, s.Waiting, s.Damaged, s.Failed = 0, 0, 0, 0, ""
+		s.Blocks, s.Bytes, s.Waiting, s.Damaged, s.Failed, s.Full, s.Mark = 0, 0, 0, 0, "", full, unknown
 		s.End = max(end, s.Position)
 		for _, g := range w.gens {
 			blocks, bytes := g.Open()
 			waiting, damaged := g.unwritable()
 			s.Blocks, s.Bytes, s.Waiting, s.Damaged = s.Blocks+blocks, s.Bytes+bytes, s.Waiting+waiting, s.Damaged+damaged
+			if _, begun := g.Position(); g.served && begun && (s.Mark == unknown || g.Readable() < s.Mark) {
+				s.Mark = g.Readable()
+			}
 		}
 		if failed != nil {
 			s.Failed = failed.Error()
 		}
 	})
+}
+
+// account adds up the time during which a generation could not fold for want of memory, and tells whether one cannot now.
+func (w *worker) account(now time.Time) (full bool) {
+	for _, g := range w.gens {
+		_, active := g.active()
+		full = full || active && g.full(w.cfg.MaxOpenBytes)
+	}
+	if !w.fullSince.IsZero() {
+		w.stats.Full.Add(int64(now.Sub(w.fullSince)))
+	}
+	if w.fullSince = (time.Time{}); full {
+		w.fullSince = now
+	}
+	return full
 }
