@@ -92,6 +92,10 @@ func (b *Broker) MoveLeader(topic string, partition, node int32) error {
 	return nil
 }
 
+// Compact removes records that have a successor with the same key from topics that are to be compacted, as Kafka does from
+// time to time.
+func (b *Broker) Compact() { b.cluster.Compact() }
+
 // listeners opens the nodes' listeners, whose connections stamp what is fetched.
 type listeners struct {
 	cfg   Config

@@ -157,54 +157,6 @@ func TestRestartKeepsGroupsTopicsAndIDs(t *testing.T) {
 	}
 }
 
-// TestKcatRoundTrip lets a client that shares nothing with ours write and read.
-func TestKcatRoundTrip(t *testing.T) {
-	kcat, err := exec.LookPath("kcat")
-	if err != nil {
-		t.Skip("left out: kcat is not installed; apt-get install kcat adds it")
-	}
-	b := start(t, devbroker.Config{})
-	defer b.Close()
-	c := dial(t, b.Addr())
-	defer c.Close()
-	if _, err := c.CreateTopic(t.Context(), kafkalog.TopicSpec{Name: "cats", Partitions: 1, AppendTime: true}); err != nil {
-		t.Fatal(err)
-	}
-	run := func(stdin string, args ...string) string {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, kcat, append([]string{"-b", b.Addr(), "-t", "cats"}, args...)...)
-		cmd.Stdin = strings.NewReader(stdin)
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("kcat %v: %v", args, err)
-		}
-		return string(out)
-	}
-	run("k1:one\nk2:two\n", "-P", "-K:", "-z", "snappy", "-H", "from=kcat")
-	p, err := c.NewProducer("cats", kafkalog.ProducerConfig{Codec: kafkalog.Zstd})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Produce(t.Context(), []kafkalog.Message{{Key: []byte("k3"), Value: []byte("three"), Partition: kafkalog.ByKey}}); err != nil {
-		t.Fatal(err)
-	}
-	got := read(t, c, "cats")
-	var ours strings.Builder
-	for _, r := range got {
-		ours.WriteString(string(r.Key) + "=" + string(r.Value) + " ")
-		if r.AppendType != column.LogAppendTime {
-			t.Errorf("record %d is not stamped", r.Offset)
-		}
-	}
-	if want := "k1=one k2=two k3=three "; ours.String() != want {
-		t.Errorf("we read %q, want %q", ours.String(), want)
-	}
-	if theirs := run("", "-C", "-e", "-q", "-f", "%k=%s "); theirs != ours.String() {
-		t.Errorf("kcat reads %q, we %q", theirs, ours.String())
-	}
-}
-
 // TestMurmur2AgreesWithLibrdkafka compares the partition of keys with that of librdkafka's murmur2 partitioner.
 func TestMurmur2AgreesWithLibrdkafka(t *testing.T) {
 	kcat, err := exec.LookPath("kcat")

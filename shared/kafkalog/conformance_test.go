@@ -1,7 +1,6 @@
 package kafkalog_test
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -9,6 +8,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/shared/devbroker"
 	"github.com/tidemark-io/tidemark/shared/kafkalog/kafkalogtest"
+	"github.com/tidemark-io/tidemark/testdata/kafka"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -22,16 +22,13 @@ func TestConformanceDevelopmentBroker(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer b.Close()
-			kafkalogtest.Run(t, kafkalogtest.Cluster{Addr: b.Addr(), SessionTimeout: time.Second})
+			kafkalogtest.Run(t, kafkalogtest.Cluster{Addr: b.Addr(), SessionTimeout: time.Second, Compact: b.Compact})
 		})
 	}
 }
 
 // TestConformanceKafka runs the suite on a real Kafka.
 func TestConformanceKafka(t *testing.T) {
-	addr := os.Getenv("TIDEMARK_TEST_KAFKA")
-	if addr == "" {
-		t.Skip("left out: no real Kafka; TIDEMARK_TEST_KAFKA=host:port adds it")
-	}
-	kafkalogtest.Run(t, kafkalogtest.Cluster{Addr: addr})
+	b := kafka.Start(t)
+	kafkalogtest.Run(t, kafkalogtest.Cluster{Addr: b.Addr, SessionTimeout: time.Second})
 }

@@ -186,6 +186,50 @@ func onlyMarkers(b *bench) {
 	}
 }
 
+// compactionGaps: where records were compacted away, single ones or whole batches, what is left is delivered from any offset
+// on, and the next offset is right. (No topic of a source may be compacted; but a topic may have been.)
+func compactionGaps(b *bench) {
+	t := b.create(kafkalog.TopicSpec{Configs: map[string]string{
+		"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.001", "segment.ms": "1000", "retention.ms": "-1",
+	}})
+	at := time.Now().Add(-time.Hour).UnixMilli()
+	batch := func(name string, keys string) {
+		var recs []foreign.Record
+		for i, k := range keys {
+			recs = append(recs, foreign.Record{Time: at, Key: []byte(string(k)), Value: fmt.Appendf(nil, "%s %d", name, i)})
+		}
+		b.must(b.foreign.Produce(b.ctx, b.topic, "none", recs...))
+	}
+	batch("first", "abcde")
+	batch("second", "abc")
+	batch("third", "abx")
+	at += time.Minute.Milliseconds() // the end of a segment; the last one is never compacted
+	batch("last", "a")
+	want := []string{"first 3", "first 4", "second 2", "third 0", "third 1", "third 2", "last 0"}
+	offsets := []int64{3, 4, 7, 8, 9, 10, 11}
+	for { // until the broker has compacted
+		if b.Compact != nil {
+			b.Compact()
+		}
+		if got, _ := b.readAll(t, 0); len(got) == len(want) {
+			break
+		}
+		b.must(b.ctx.Err())
+	}
+	for from := range int64(12) {
+		got, next := b.readAll(t, from)
+		first, _ := slices.BinarySearch(offsets, from)
+		if len(got) != len(want)-first || next != 12 {
+			b.Fatalf("from %d: %d records, next %d; want %d and 12", from, len(got), next, len(want)-first)
+		}
+		for i, r := range got {
+			if string(r.Value) != want[first+i] || r.Offset != offsets[first+i] {
+				b.Errorf("from %d: record %d is %q at offset %d", from, i, r.Value, r.Offset)
+			}
+		}
+	}
+}
+
 // trimmedLog: an offset below the log's start stops with names, it is never skipped.
 func trimmedLog(b *bench) {
 	t := b.create(kafkalog.TopicSpec{})
@@ -269,21 +313,21 @@ func largeBatch(b *bench) {
 
 // topicGrows: new partitions can be fetched soon.
 func topicGrows(b *bench) {
-	t := b.create(kafkalog.TopicSpec{Partitions: 2})
+	t := b.create(kafkalog.TopicSpec{Partitions: 4})
 	f := b.client.NewFetcher(t)
 	defer f.Close()
-	b.fetch(f, 1, 0)
-	b.must(b.foreign.Grow(b.ctx, b.topic, 4))
+	b.fetch(f, 3, 0)
+	b.must(b.foreign.Grow(b.ctx, b.topic, 8))
 	r := value("new")
-	r.Partition = 3
+	r.Partition = 7
 	b.must(b.foreign.Produce(b.ctx, b.topic, "none", r))
-	got := b.fetch(f, 3, 0)
+	got := b.fetch(f, 7, 0)
 	if got.Err != nil || len(got.Records) != 1 {
 		b.Errorf("the new partition: %d records, error %v", len(got.Records), got.Err)
 	}
 	t, err := b.client.Topic(b.ctx, b.topic)
 	b.must(err)
-	if !slices.Equal(t.Partitions, []int32{0, 1, 2, 3}) {
+	if !slices.Equal(t.Partitions, []int32{0, 1, 2, 3, 4, 5, 6, 7}) {
 		b.Errorf("partitions are %v", t.Partitions)
 	}
 }

@@ -26,6 +26,8 @@ type Cluster struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// SessionTimeout of group members, not below what the broker admits. Default 6 s.
 	SessionTimeout time.Duration
+	// Compact makes the broker compact its topics now; nil if it does so by itself within a case's patience.
+	Compact func()
 }
 
 // Run runs every case, each on topics of its own, so that it can be repeated on a cluster that lives on.
@@ -44,6 +46,7 @@ func Run(t *testing.T, c Cluster) {
 		{"AbortedTransactionsAndMarkers", abortedAndMarkers},
 		{"OpenTransactionHoldsReadersBack", openTransaction},
 		{"OnlyMarkersMoveTheOffset", onlyMarkers},
+		{"CompactionLeavesGaps", compactionGaps},
 		{"TrimmedLogStops", trimmedLog},
 		{"OffsetBeyondTheEndStops", beyondTheEnd},
 		{"StartInsideABatch", insideABatch},
@@ -59,6 +62,8 @@ func Run(t *testing.T, c Cluster) {
 		{"RestartedMemberGetsItsPartitionsBack", restartedMember},
 		{"ZombieCannotCommit", zombie},
 		{"GroupSeesNewPartitions", groupSeesGrowth},
+		{"MemberDiesInARebalance", memberDies},
+		{"KcatReadsAndWrites", kcatReadsAndWrites},
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), caseTimeout)
