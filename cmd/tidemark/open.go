@@ -168,6 +168,8 @@ func openStore(ctx context.Context, o *options, logger *slog.Logger, use storeUs
 	dir, embedded := store.PebbleDir(o.store)
 	if embedded {
 		a.cure = "one process at a time owns an embedded store; up and batch --once make it; name yours with --store or TIDEMARK_STORE"
+	} else {
+		a.cure += "; where one side speaks TLS and the other does not, there is no answer either: redis:// is without, rediss:// with it"
 	}
 	return retry(ctx, logger, a, o.wait, func() (store.Store, error) {
 		if embedded && use == readStore {

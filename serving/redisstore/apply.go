@@ -15,7 +15,7 @@ import (
 const pipelineBytes = 32 << 20
 
 // Apply sends all calls in one pipeline (more, if they are very large), each as one function call. A call whose reply
-// was lost is sent again by the client library; it may then come back as refused, with its own target among the marks.
+// was lost may be sent again, unless it says Once; it may then come back as refused, with its own target among the marks.
 func (s *Store) Apply(ctx context.Context, calls []lane.Call) []lane.Outcome {
 	out := make([]lane.Outcome, len(calls))
 	todo := make([]int, 0, len(calls))
@@ -24,44 +24,48 @@ func (s *Store) Apply(ctx context.Context, calls []lane.Call) []lane.Outcome {
 			todo = append(todo, i)
 		}
 	}
-	for load := 0; len(todo) > 0; load++ {
-		if load > 0 {
-			if load > maxLoads || s.load(ctx) != nil {
-				return out // the outcomes of todo say that the functions are missing
-			}
-		}
+	var r retrier
+	for len(todo) > 0 {
 		s.send(ctx, calls, todo, out)
-		todo = again(calls, todo, out)
+		var why error
+		if todo, why = again(calls, todo, out); !r.again(ctx, s, why) {
+			break // the outcomes of todo say what they failed with
+		}
 	}
 	return out
 }
 
-// again returns the calls to send once more after loading the functions: those that did not find them, and the refused
-// ones behind them in their lanes, which may have been refused for just that (somebody else loaded them in between).
-func again(calls []lane.Call, sent []int, out []lane.Outcome) []int {
-	var todo []int
+// again returns the calls that could be sent once more, and why: those that did not find the functions, with the refused
+// ones behind them in their lanes, which may have been refused for just that (somebody else loaded them in between); and
+// those without an answer that may arrive twice.
+func again(calls []lane.Call, sent []int, out []lane.Outcome) (todo []int, why error) {
 	var lanes map[lane.ID]bool
 	for _, i := range sent {
+		err := out[i].Err
 		switch {
-		case missing(out[i].Err):
+		case missing(err):
 			if lanes == nil {
 				lanes = map[lane.ID]bool{}
 			}
 			lanes[calls[i].Lane] = true
+			todo, why = append(todo, i), err
+		case lanes[calls[i].Lane] && err == nil && !out[i].Applied:
 			todo = append(todo, i)
-		case lanes[calls[i].Lane] && out[i].Err == nil && !out[i].Applied:
+		case broken(err) && !calls[i].Once:
 			todo = append(todo, i)
+			if why == nil {
+				why = err
+			}
 		}
 	}
-	return todo
+	return todo, why
 }
 
-// send sends the calls numbered in todo, in order, and notes their outcomes. A run of calls of one kind shares a
-// pipeline, so that neighbours of one lane arrive in order whichever client they go through.
+// send sends the calls numbered in todo, in order, and notes their outcomes.
 func (s *Store) send(ctx context.Context, calls []lane.Call, todo []int, out []lane.Outcome) {
 	for len(todo) > 0 {
 		n, size := 0, 0
-		for n < len(todo) && calls[todo[n]].Once == calls[todo[0]].Once && (n == 0 || size < pipelineBytes) {
+		for n < len(todo) && (n == 0 || size < pipelineBytes) {
 			size += storelimit.Size(&calls[todo[n]])
 			n++
 		}
@@ -71,20 +75,17 @@ func (s *Store) send(ctx context.Context, calls []lane.Call, todo []int, out []l
 }
 
 func (s *Store) pipeline(ctx context.Context, calls []lane.Call, todo []int, out []lane.Outcome) {
-	ctx, cancel := s.deadline(ctx)
-	defer cancel()
-	client := s.client
-	if calls[todo[0]].Once {
-		client = s.once
-	}
-	pipe := client.Pipeline()
+	pipe := s.client.Pipeline()
 	replies := make([]*redis.Cmd, len(todo))
 	for j, i := range todo {
 		keys, args := encode(&calls[i])
 		replies[j] = pipe.FCall(ctx, applyFunction, keys, args...)
 	}
-	// Its error is the first of the commands' own, which are looked at one by one.
-	_, execErr := pipe.Exec(ctx)
+	execErr := s.exchange(ctx, func(ctx context.Context) error {
+		// Its error is the first of the commands' own, which are looked at one by one.
+		_, err := pipe.Exec(ctx)
+		return err
+	})
 	for j, i := range todo {
 		reply, err := replies[j].Slice()
 		if err != nil && replies[j].Err() == nil && execErr != nil {

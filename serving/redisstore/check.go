@@ -2,9 +2,12 @@ package redisstore
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/tidemark-io/tidemark/shared/lane"
 )
@@ -20,11 +23,13 @@ const (
 
 // check asks the server whether it can be a store. What is fatal is an error; what only costs memory is a warning.
 func (s *Store) check(ctx context.Context) error {
-	ctx, cancel := s.deadline(ctx)
-	defer cancel()
-	text, err := s.client.Info(ctx).Result()
+	var text string
+	err := s.ask(ctx, "asking the server what it is", &retrier{}, func(ctx context.Context) (err error) {
+		text, err = s.client.Info(ctx).Result()
+		return err
+	})
 	if err != nil {
-		return classify("asking the server what it is", err)
+		return err
 	}
 	info := parseInfo(text)
 	major, _, _ := strings.Cut(info["redis_version"], ".")
@@ -44,10 +49,14 @@ func (s *Store) check(ctx context.Context) error {
 }
 
 func (s *Store) checkListpacks(ctx context.Context) []string {
-	got, err := s.client.ConfigGet(ctx, "hash-max-listpack-*").Result()
+	var got map[string]string
+	err := s.ask(ctx, "asking the server for its settings", &retrier{}, func(ctx context.Context) (err error) {
+		got, err = s.client.ConfigGet(ctx, "hash-max-listpack-*").Result()
+		return err
+	})
 	if err != nil {
-		return []string{"the server does not tell its settings (" + err.Error() + "): rows take up to three times the memory unless " +
-			"hash-max-listpack-value is " + strconv.Itoa(wantListpackValue) + " and hash-max-listpack-entries " + strconv.Itoa(wantListpackEntries)}
+		return []string{fmt.Sprintf("the server does not tell its settings, so look yourself: rows take up to three times the memory unless "+
+			"hash-max-listpack-value is %d or more and hash-max-listpack-entries %d or more (%v)", wantListpackValue, wantListpackEntries, err)}
 	}
 	var warnings []string
 	for _, w := range []struct {
@@ -63,6 +72,32 @@ func (s *Store) checkListpacks(ctx context.Context) []string {
 		}
 	}
 	return warnings
+}
+
+// diagnose returns a better reason than err where there is one. A server that does not accept our certificate says so
+// after the handshake (TLS 1.3), and a command that is already on its way then meets a closed connection first. So
+// connect once more and only listen.
+func (s *Store) diagnose(ctx context.Context, o *redis.Options, err error) error {
+	if o.TLSConfig == nil || !broken(err) {
+		return err
+	}
+	listenErr := s.exchange(ctx, func(ctx context.Context) error {
+		c, err := (&tls.Dialer{Config: o.TLSConfig}).DialContext(ctx, "tcp", o.Addr)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = c.Close() }() // nothing was sent
+		deadline, _ := ctx.Deadline()    // of exchange; a server without complaints is silent until then
+		if err := c.SetReadDeadline(deadline); err != nil {
+			return err
+		}
+		_, err = c.Read(make([]byte, 1))
+		return err
+	})
+	if _, ok := permanent(listenErr); ok {
+		return classify("connecting to "+o.Addr, listenErr)
+	}
+	return err
 }
 
 // parseInfo reads the lines "name:value" of INFO.

@@ -8,7 +8,6 @@
 // lane.ErrUnavailable, and the outcome of a call is unknown then; everything else that the server refuses repeats
 // itself until somebody acts, is lane.ErrStore, and its text names the cure.
 //
-// The client library sends commands again by itself when a reply is lost. That is harmless for a call that names the
-// mark it expects: the repeat is refused and answers with the marks, among them the caller's own target. A call that
-// must not be sent twice (lane.Call.Once) goes through a second client whose retries are off.
+// What is sent again is decided in one place too (retry.go): the client library's own retries are off. Each exchange has
+// a deadline, and the connections are bounded.
 package redisstore

@@ -1,7 +1,9 @@
 package redisstore
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"slices"
 	"testing"
 
@@ -43,14 +45,20 @@ func TestEscapeGlob(t *testing.T) {
 func TestAgain(t *testing.T) {
 	a, b := lane.Call{Lane: lane.ID{Namespace: "n", N: 0}}, lane.Call{Lane: lane.ID{Namespace: "n", N: 1}}
 	gone := lane.Outcome{Err: fmt.Errorf("%w: ERR Function not found", lane.ErrStore)}
-	failed := lane.Outcome{Err: lane.ErrUnavailable}
+	slow := lane.Outcome{Err: fmt.Errorf("%w: %w", lane.ErrUnavailable, context.DeadlineExceeded)}
 	applied, refused := lane.Outcome{Result: lane.Result{Applied: true}}, lane.Outcome{}
 	calls := []lane.Call{a, a, b, a, b, a}
-	out := []lane.Outcome{refused, gone, refused, refused, applied, failed}
-	if got := again(calls, []int{0, 1, 2, 3, 4, 5}, out); !slices.Equal(got, []int{1, 3}) {
-		t.Errorf("sent again: %v, want 1 and 3", got)
+	out := []lane.Outcome{refused, gone, refused, refused, applied, slow}
+	if got, why := again(calls, []int{0, 1, 2, 3, 4, 5}, out); !slices.Equal(got, []int{1, 3}) || !missing(why) {
+		t.Errorf("sent again: %v for %v, want 1 and 3", got, why)
 	}
-	if got := again(calls, []int{0, 2, 4}, out); got != nil {
-		t.Errorf("sent again: %v, want none", got)
+	if got, why := again(calls, []int{0, 2, 4}, out); got != nil || why != nil {
+		t.Errorf("sent again: %v for %v, want none", got, why)
+	}
+	// A broken connection: what has its answer is not sent again, nor what must not arrive twice.
+	lost := lane.Outcome{Err: fmt.Errorf("%w: %w", lane.ErrUnavailable, io.EOF)}
+	calls[3].Once = true
+	if got, why := again(calls, []int{0, 1, 2, 3, 4, 5}, []lane.Outcome{applied, refused, lost, lost, lost, lost}); !slices.Equal(got, []int{2, 4, 5}) || !broken(why) {
+		t.Errorf("sent again: %v for %v, want 2, 4 and 5", got, why)
 	}
 }

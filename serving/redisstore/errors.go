@@ -1,8 +1,11 @@
 package redisstore
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -16,6 +19,8 @@ var passing = []string{
 	"ERR max number of clients reached",
 }
 
+const lacksRight = "the user lacks a right: docs/redis.md has the ACL SETUSER line that gives those needed"
+
 // cures are what an operator does about the other refusals, by their beginnings.
 var cures = []struct{ prefix, cure string }{
 	{"TMMARK", "delete the lane's marks (DEL the key named): the lane fills itself again"},
@@ -24,8 +29,12 @@ var cures = []struct{ prefix, cure string }{
 	{"OOM", "the server is full: raise its maxmemory (CONFIG SET maxmemory ...) or drop old generations"},
 	{"MISCONF", "the server cannot save to its disk: free some, see its log"},
 	{"NOAUTH", "the server wants a password: redis://user:password@host:port/db"},
-	{"WRONGPASS", "the server refuses the user or password of the store's URL"},
-	{"NOPERM", "grant the user the commands FCALL, FUNCTION, HGET, HSET, HDEL, HGETALL, HVALS, SCAN, MULTI, EXEC, INFO and CONFIG|GET"},
+	{"WRONGPASS", "the server refuses the user or password of the store's URL: mend the URL, or see ACL LIST"},
+	{"NOPERM", lacksRight},
+	{"ERR The user executing the script", lacksRight},
+	{"EXECABORT Transaction discarded because of: NOPERM", lacksRight},
+	{"ERR DB index", "the server has no such database: mend the number in the store's URL"},
+	{"DENIED", "the server admits only its own machine: set a password, or see protected-mode in redis.conf"},
 	{"MOVED", "the server is part of a cluster, which is not supported: use a standalone one"},
 	{"ASK", "the server is part of a cluster, which is not supported: use a standalone one"},
 	{"CROSSSLOT", "the server is part of a cluster, which is not supported: use a standalone one"},
@@ -37,6 +46,9 @@ var cures = []struct{ prefix, cure string }{
 func classify(doing string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if cure, repeats := permanent(err); repeats {
+		return fmt.Errorf("%w: %s: %w (%s)", lane.ErrStore, doing, err, cure)
 	}
 	refusal, ok := errors.AsType[redis.Error](err)
 	if !ok {
@@ -61,4 +73,26 @@ func withCure(doing string, err error, prefix, cure string) error {
 		err = fmt.Errorf("%w: %w", lane.ErrMark, err)
 	}
 	return fmt.Errorf("%w: %s: %w (%s)", lane.ErrStore, doing, err, cure)
+}
+
+// tlsAlert is the operation that crypto/tls gives an error that the other side sent.
+const tlsAlert = "remote error"
+
+// permanent tells whether a connection failed for a reason that stays until somebody acts, and what to do: the two sides
+// do not agree on TLS.
+func permanent(err error) (cure string, ok bool) {
+	if untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		if _, ok := errors.AsType[x509.HostnameError](untrusted); ok {
+			return "connect by a name that the certificate has, or say it with ?tls_name=NAME in the store's URL", true
+		}
+		return "name the authority's certificate with ?tls_ca=FILE in the store's URL, or renew the server's", true
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return "the server does not speak TLS at this port: write redis:// or its TLS port", true
+	}
+	if alert, ok := errors.AsType[*net.OpError](err); ok && alert.Op == tlsAlert {
+		return "the server refuses our side of TLS: give a client certificate that it trusts with " +
+			"?tls_cert=FILE&tls_key=FILE in the store's URL", true
+	}
+	return "", false
 }

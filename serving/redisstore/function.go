@@ -17,14 +17,11 @@ const (
 	manifestFunction = "tm_manifest_1"
 )
 
-// maxLoads bounds how often one operation loads the library: a server that forgets it again and again is broken.
-const maxLoads = 3
-
-// load puts the function library into the server.
+// load puts the function library into the server. Doing so twice is harmless.
 func (s *Store) load(ctx context.Context) error {
-	ctx, cancel := s.deadline(ctx)
-	defer cancel()
-	return classify("loading the function library", s.client.FunctionLoadReplace(ctx, library).Err())
+	return s.ask(ctx, "loading the function library", &retrier{}, func(ctx context.Context) error {
+		return s.client.FunctionLoadReplace(ctx, library).Err()
+	})
 }
 
 // missing tells whether the server does not know our functions: it was restarted without persistence, or somebody

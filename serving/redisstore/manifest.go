@@ -15,11 +15,13 @@ func (s *Store) Manifest(ctx context.Context, view string) (int64, []byte, error
 	if err := storelimit.View(view); err != nil {
 		return 0, nil, err
 	}
-	ctx, cancel := s.deadline(ctx)
-	defer cancel()
-	m, err := s.client.HGetAll(ctx, manifestKey(view)).Result()
+	var m map[string]string
+	err := s.ask(ctx, "reading "+manifestKey(view), &retrier{}, func(ctx context.Context) (err error) {
+		m, err = s.client.HGetAll(ctx, manifestKey(view)).Result()
+		return err
+	})
 	if err != nil {
-		return 0, nil, classify("reading "+manifestKey(view), err)
+		return 0, nil, err
 	}
 	if len(m) == 0 {
 		return 0, nil, nil
@@ -32,26 +34,16 @@ func (s *Store) Manifest(ctx context.Context, view string) (int64, []byte, error
 	return seq, []byte(m["body"]), nil
 }
 
-// PutManifest sets the manifest of a view unless the one there is as new. It is never sent twice, as the repeat would
+// PutManifest sets the manifest of a view unless the one there is as new. It never arrives twice, as the repeat would
 // answer false for what the first did: after lane.ErrUnavailable, the manifest itself tells.
 func (s *Store) PutManifest(ctx context.Context, view string, seq int64, body []byte) (bool, error) {
 	if err := storelimit.Manifest(view, seq, body); err != nil {
 		return false, err
 	}
-	for load := 0; ; load++ {
-		set, err := s.putManifest(ctx, view, seq, body)
-		if !missing(err) || load == maxLoads {
-			return set, err
-		}
-		if err := s.load(ctx); err != nil {
-			return false, err
-		}
-	}
-}
-
-func (s *Store) putManifest(ctx context.Context, view string, seq int64, body []byte) (bool, error) {
-	ctx, cancel := s.deadline(ctx)
-	defer cancel()
-	set, err := s.once.FCall(ctx, manifestFunction, []string{manifestKey(view)}, seq, body).Int64()
-	return set == 1, classify("writing "+manifestKey(view), err)
+	var set int64
+	err := s.ask(ctx, "writing "+manifestKey(view), &retrier{once: true}, func(ctx context.Context) (err error) {
+		set, err = s.client.FCall(ctx, manifestFunction, []string{manifestKey(view)}, seq, body).Int64()
+		return err
+	})
+	return set == 1, err
 }

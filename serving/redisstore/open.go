@@ -20,23 +20,14 @@ const (
 	DefaultConnections = 16
 )
 
-// retries is how often the client library sends a command or pipeline again whose reply did not come.
-const retries = 2
+// bufferBytes is the size of each connection's two buffers: pipelines of rows are some hundred kilobytes.
+const bufferBytes = 128 << 10
 
-// The pauses before these retries.
-const (
-	minBackoff = 10 * time.Millisecond
-	maxBackoff = 200 * time.Millisecond
-)
-
-// onceConnections suffice for calls that begin lanes and for manifests, which are rare.
-const onceConnections = 2
-
-// Options are the settings of a store in Redis; the zero value is usable. What the URL says about pools, timeouts and
-// retries is not used.
+// Options are the settings of a store in Redis; the zero value is usable.
 type Options struct {
-	// Timeout bounds connecting, and writing or reading one pipeline; with the retries, an operation takes at most
-	// three times as long per pipeline. 0 is DefaultTimeout.
+	// Timeout bounds one exchange with the server: waiting for a connection, making one, writing a pipeline and reading
+	// its replies. An operation whose connection breaks is sent again at most twice, so it takes at most three times as
+	// long per pipeline. 0 is DefaultTimeout.
 	Timeout time.Duration
 	// Connections bounds the connections to the server; 0 is DefaultConnections.
 	Connections int
@@ -49,7 +40,6 @@ type Options struct {
 // concurrent use.
 type Store struct {
 	client   *redis.Client
-	once     *redis.Client // sends nothing twice
 	timeout  time.Duration
 	warnings []string
 }
@@ -64,22 +54,20 @@ func (l libraryLogger) Printf(ctx context.Context, format string, v ...any) {
 	}
 }
 
-// Open connects to the server of a redis:// or rediss:// URL, checks that it can be a store and loads the function
-// library. It errs with lane.ErrUnavailable if the server does not answer and with lane.ErrStore if it will not do.
+// Open connects to the server of a URL (docs/redis.md says which there are), checks that it can be a store and loads the
+// function library. It errs with ErrURL if the URL is at fault, with lane.ErrUnavailable if the server does not answer and
+// with lane.ErrStore if it will not do.
 func Open(ctx context.Context, url string, opts Options) (*Store, error) {
-	o, err := redis.ParseURL(url)
+	o, err := parseURL(url)
 	if err != nil {
-		return nil, fmt.Errorf("%w: reading the store's URL: %w", lane.ErrStore, err)
+		return nil, err
 	}
 	logOnce.Do(func() { redis.SetLogger(libraryLogger{cmp.Or(opts.Logger, slog.Default())}) })
 	timeout := cmp.Or(opts.Timeout, DefaultTimeout)
-	s := &Store{
-		client:  redis.NewClient(clientOptions(o, timeout, cmp.Or(opts.Connections, DefaultConnections), retries)),
-		once:    redis.NewClient(clientOptions(o, timeout, onceConnections, -1)),
-		timeout: timeout,
-	}
+	setOptions(o, timeout, cmp.Or(opts.Connections, DefaultConnections))
+	s := &Store{client: redis.NewClient(o), timeout: timeout}
 	if err := s.check(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(s.diagnose(ctx, o, err), s.Close())
 	}
 	if err := s.load(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -87,17 +75,16 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	return s, nil
 }
 
-func clientOptions(base *redis.Options, timeout time.Duration, connections, retries int) *redis.Options {
-	o := *base
+func setOptions(o *redis.Options, timeout time.Duration, connections int) {
 	o.ClientName = "tidemark"
 	o.Protocol = 2 // as fast as 3, and without pushes in between
 	o.DisableIdentity = true
 	o.ContextTimeoutEnabled = true
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
-	o.DialerRetries = 1
-	o.MaxRetries, o.MinRetryBackoff, o.MaxRetryBackoff = retries, minBackoff, maxBackoff
+	o.MaxRetries, o.DialerRetries = -1, 1 // no retries, one dial: what is sent again is decided in retry.go
 	o.PoolSize, o.MaxActiveConns = connections, connections
-	return &o
+	o.PipelinePoolSize = -1 // no second pool beside it
+	o.ReadBufferSize, o.WriteBufferSize = bufferBytes, bufferBytes
 }
 
 // Warnings returns what the start check found that costs memory or could not be checked, each with its cure.
@@ -105,13 +92,8 @@ func (s *Store) Warnings() []string { return s.warnings }
 
 // Close closes the connections; operations under way end with an error.
 func (s *Store) Close() error {
-	if err := errors.Join(s.client.Close(), s.once.Close()); err != nil {
+	if err := s.client.Close(); err != nil {
 		return fmt.Errorf("%w: closing the connections to the store: %w", lane.ErrUnavailable, err)
 	}
 	return nil
-}
-
-// deadline bounds one pipeline with all its retries, whatever the caller's context says.
-func (s *Store) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, (retries+1)*s.timeout)
 }

@@ -123,15 +123,20 @@ func (t transaction) exact() (lane.Exact, error) {
 
 // pipelined sends n commands in one pipeline and returns them with their replies, and Exec's error.
 func pipelined[T any](ctx context.Context, s *Store, n int, add func(context.Context, redis.Pipeliner, int) T) ([]T, error) {
-	ctx, cancel := s.deadline(ctx)
-	defer cancel()
-	pipe := s.client.Pipeline()
 	cmds := make([]T, n)
-	for i := range cmds {
-		cmds[i] = add(ctx, pipe, i)
+	for r := (retrier{}); ; {
+		pipe := s.client.Pipeline()
+		for i := range cmds {
+			cmds[i] = add(ctx, pipe, i)
+		}
+		err := s.exchange(ctx, func(ctx context.Context) error {
+			_, err := pipe.Exec(ctx)
+			return err
+		})
+		if !r.again(ctx, s, err) {
+			return cmds, err
+		}
 	}
-	_, err := pipe.Exec(ctx)
-	return cmds, err
 }
 
 // failure returns what went wrong with one command of a pipeline that has no answer. A command that was never sent,

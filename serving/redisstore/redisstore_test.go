@@ -32,7 +32,12 @@ const (
 
 func open(t testing.TB, addr string) *redisstore.Store {
 	t.Helper()
-	s, err := redisstore.Open(bg, "redis://"+addr, redisstore.Options{})
+	return openURL(t, "redis://"+addr)
+}
+
+func openURL(t testing.TB, url string) *redisstore.Store {
+	t.Helper()
+	s, err := redisstore.Open(bg, url, redisstore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +128,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestReplyLost: the reply of a pipeline is lost after it was applied. The client library sends it again by itself; the
+// TestReplyLost: the reply of a pipeline is lost after it was applied. It is sent again once the connection broke; the
 // repeat is refused and tells each caller its own target.
 func TestReplyLost(t *testing.T) {
 	srv := redisserver.Start(t)
@@ -240,8 +245,8 @@ func TestUnreachable(t *testing.T) {
 	if !errors.Is(err, lane.ErrUnavailable) {
 		t.Fatalf("opening without a server: %v, want ErrUnavailable", err)
 	}
-	if _, err := redisstore.Open(bg, "redis://a b", redisstore.Options{}); !errors.Is(err, lane.ErrStore) {
-		t.Fatalf("opening no URL: %v, want ErrStore", err)
+	if _, err := redisstore.Open(bg, "redis://a b", redisstore.Options{}); !errors.Is(err, redisstore.ErrURL) {
+		t.Fatalf("opening no URL: %v, want ErrURL", err)
 	}
 }
 
@@ -272,7 +277,7 @@ func TestRefusals(t *testing.T) {
 		{"foreign marks", [][]any{{"SET", mkey, "x"}}, lane.ErrStore, "foreign type"},
 		{"foreign row", [][]any{{"SET", tag + "aaaaaaaaaa:k", "x"}}, lane.ErrStore, "foreign type"},
 		{"full", [][]any{{"CONFIG", "SET", "maxmemory", "1"}}, lane.ErrStore, "raise its maxmemory"},
-		{"no permission", [][]any{{"ACL", "SETUSER", "default", "-fcall"}}, lane.ErrStore, "grant the user"},
+		{"no permission", [][]any{{"ACL", "SETUSER", "default", "-fcall"}}, lane.ErrStore, "ACL SETUSER line"},
 		{"demoted", [][]any{{"REPLICAOF", "127.0.0.1", "1"}}, lane.ErrUnavailable, "READONLY"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -296,8 +301,8 @@ func TestForeignRow(t *testing.T) {
 	wantApplied(t, s.Apply(bg, []lane.Call{{Lane: ids, Name: "events/0", Set: "0"}}))
 	command(t, c, "SET", tag+"aaaaaaaaaa:k", "foreign")
 	out := s.Apply(bg, append([]lane.Call{flush(ids, "0", "1")}, lanes(3, "", "1")...))
-	if !errors.Is(out[0].Err, lane.ErrStore) {
-		t.Fatalf("%+v, want ErrStore", out[0])
+	if !errors.Is(out[0].Err, lane.ErrStore) || !strings.Contains(out[0].Err.Error(), "at key "+tag+"aaaaaaaaaa:k") {
+		t.Fatalf("%+v, want ErrStore with the key", out[0])
 	}
 	wantApplied(t, out[1:])
 	if m, err := s.Marks(bg, []lane.ID{ids}); err != nil || m[0]["events/0"] != "0" {

@@ -40,9 +40,10 @@ func (s *Store) Scan(ctx context.Context, namespace string, yield func(lane.RowI
 	}
 }
 
-func (s *Store) scanStep(ctx context.Context, cursor uint64, match string) ([]string, uint64, error) {
-	ctx, cancel := s.deadline(ctx)
-	defer cancel()
-	keys, next, err := s.client.Scan(ctx, cursor, match, scanCount).Result()
-	return keys, next, classify("scanning for "+match, err)
+func (s *Store) scanStep(ctx context.Context, cursor uint64, match string) (keys []string, next uint64, err error) {
+	err = s.ask(ctx, "scanning for "+match, &retrier{}, func(ctx context.Context) (err error) {
+		keys, next, err = s.client.Scan(ctx, cursor, match, scanCount).Result()
+		return err
+	})
+	return keys, next, err
 }

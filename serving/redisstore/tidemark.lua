@@ -43,9 +43,16 @@ local function refused(marks)
   return reply
 end
 
+-- check raises a command's error with the key that it met: a call has many, and somebody is to look at one.
+local function check(reply, key)
+  if type(reply) == 'table' and reply.err then
+    error({err = reply.err .. ' at key ' .. string.gsub(key, '%c', '?')})
+  end
+end
+
 local function chunked(command, key, args, from, n)
   for i = from, from + n - 1, CHUNK do
-    redis.call(command, key, unpack(args, i, math.min(i + CHUNK, from + n) - 1))
+    check(redis.pcall(command, key, unpack(args, i, math.min(i + CHUNK, from + n) - 1)), key)
   end
 end
 
@@ -60,7 +67,7 @@ local function change(keys, args, shapes, at)
       at = at + dels
     end
     if sets == 1 then -- by far the most frequent
-      redis.call('HSET', keys[i], args[at], args[at + 1])
+      check(redis.pcall('HSET', keys[i], args[at], args[at + 1]), keys[i])
     elseif sets > 0 then
       chunked('HSET', keys[i], args, at, 2 * sets)
     end

@@ -60,17 +60,25 @@ type Options struct {
 	Owner bool
 }
 
-// Check tells, without opening anything, whether url has the form of a store's URL; if not, the error is of class
-// ErrURL.
+// Check tells, without opening a store, whether url has the form of a store's URL and the files that it names can be read;
+// if not, the error is of class ErrURL.
 func Check(url string) error {
 	switch {
 	case strings.HasPrefix(url, redisPrefix), strings.HasPrefix(url, redissPrefix):
-		return nil
+		return asURL(redisstore.CheckURL(url))
 	case strings.HasPrefix(url, pebblePrefix) && len(url) > len(pebblePrefix):
 		return nil
 	default:
 		return fmt.Errorf("%w: %q, want pebble:DIR, redis://HOST:PORT/DB or rediss://HOST:PORT/DB", ErrURL, url)
 	}
+}
+
+// asURL makes what Redis calls a fault of its URL one of class ErrURL too.
+func asURL(err error) error {
+	if errors.Is(err, redisstore.ErrURL) {
+		return fmt.Errorf("%w: %w", ErrURL, err)
+	}
+	return err
 }
 
 // PebbleDir returns the folder of the embedded store that url names; ok is false where it names another kind.
@@ -93,7 +101,7 @@ func Open(ctx context.Context, url string, opts Options) (Store, error) {
 	}
 	s, err := redisstore.Open(ctx, url, redisstore.Options{Timeout: opts.Timeout, Logger: opts.Logger})
 	if err != nil {
-		return nil, fmt.Errorf("opening the store in Redis: %w", err)
+		return nil, fmt.Errorf("opening the store in Redis: %w", asURL(err))
 	}
 	for _, w := range s.Warnings() {
 		if opts.Warn != nil {

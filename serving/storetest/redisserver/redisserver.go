@@ -34,6 +34,7 @@ type Server struct {
 	Addr string // host:port
 	args []string
 	dir  string
+	tls  *Certs
 	cmd  *exec.Cmd
 }
 
@@ -41,10 +42,21 @@ type Server struct {
 // test is skipped, or fails if the environment's TIDEMARK_REQUIRE has redis.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return run(t, nil, args)
+}
+
+// StartTLS runs a server that speaks TLS alone, and wants a client's certificate unless the arguments say otherwise.
+func StartTLS(t testing.TB, certs Certs, args ...string) *Server {
+	t.Helper()
+	return run(t, &certs, args)
+}
+
+func run(t testing.TB, certs *Certs, args []string) *Server {
+	t.Helper()
 	program, dir := find(t), t.TempDir()
 	var err error
 	for range startTries {
-		s := &Server{Addr: freeAddr(t), args: append([]string{program}, args...), dir: dir}
+		s := &Server{Addr: freeAddr(t), args: append([]string{program}, args...), dir: dir, tls: certs}
 		if err = s.start(); err == nil {
 			t.Cleanup(s.Kill)
 			return s
@@ -85,7 +97,14 @@ func (s *Server) start() error {
 	if err != nil {
 		return err
 	}
-	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.dir}, s.args[1:]...)
+	args := []string{"--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.dir}
+	if s.tls == nil {
+		args = append(args, "--port", port)
+	} else {
+		args = append(args, "--port", "0", "--tls-port", port, "--tls-ca-cert-file", s.tls.CA,
+			"--tls-cert-file", s.tls.ServerCert, "--tls-key-file", s.tls.ServerKey)
+	}
+	args = append(args, s.args[1:]...)
 	// Not tied to a context, which would end before the cleanups that still use the server.
 	s.cmd = exec.CommandContext(context.Background(), s.args[0], args...)
 	s.cmd.SysProcAttr = dieWithParent()
