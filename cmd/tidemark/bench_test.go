@@ -25,6 +25,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/record"
 	"github.com/tidemark-io/tidemark/shared/tile"
+	"github.com/tidemark-io/tidemark/speed/archive"
 )
 
 // benchEvents is the size of the archive that the full run reads; TIDEMARK_BENCH_EVENTS overrides it.
@@ -177,11 +178,12 @@ func benchNode(b *testing.B, rate float64) *node {
 	}
 	b.Cleanup(broker.Close)
 	dir := b.TempDir()
-	o := &options{
+	o := options{
 		kafka: []string{broker.Addr()}, store: "pebble:" + filepath.Join(dir, "store"), archive: filepath.Join(dir, "archive"),
-		state: filepath.Join(dir, "state"), http: defaultHTTP, linger: 10 * time.Millisecond, wait: time.Minute, session: 10 * time.Second, memory: 1 << 30,
+		state: filepath.Join(dir, "state"), http: defaultHTTP, linger: 10 * time.Millisecond, wait: time.Minute, session: 10 * time.Second, memory: defaultMemory, grace: defaultGrace,
 	}
-	n, err := openNode(b.Context(), benchJob(b), o, slog.New(slog.DiscardHandler))
+	dep := &deployment{options: o, name: "bench", roles: everyRole, cron: defaultCron, tailAge: archive.DefaultTailAge}
+	n, err := openNode(b.Context(), benchJob(b), dep, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -97,22 +97,20 @@ func TestZombiesOnPebble(t *testing.T) {
 	if err := setBlock(j, 256); err != nil {
 		t.Fatal(err)
 	}
-	o := &options{
+	d := &deployment{name: "zombies", roles: everyRole, cron: cliCron, options: options{
 		kafka: []string{in.kafka}, store: in.store, archive: filepath.Join(in.folder, "archive"), state: filepath.Join(in.folder, "state"),
-		http: defaultHTTP, session: devbroker.DefaultMinSessionTimeout, wait: cliWait,
-	}
-	o.group = "a"
+		http: defaultHTTP, session: devbroker.DefaultMinSessionTimeout, wait: cliWait, group: "a", grace: cliWait,
+	}}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	n, err := openNode(ctx, j, o, newToolLogger(io.Discard))
+	n, err := openNode(ctx, j, d, newToolLogger(io.Discard))
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.cron, n.tailAge = cliCron, 0
 	if err := n.start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	other := *o
+	other := d.options
 	other.group = "b"
 	twin := &node{job: j, o: &other, logger: n.logger, kafka: n.kafka, store: n.store, catalog: n.catalog, failed: n.failed}
 	if err := twin.runSpeed(ctx); err != nil {

@@ -14,9 +14,9 @@ import (
 // commands returns every command.
 func commands() []*cobra.Command {
 	return []*cobra.Command{
-		newDemo(), newUp(), newBroker(), newGen(), newProduce(),
+		newDemo(), newUp(), newArchive(), newBatch(), newSpeed(), newServe(), newBroker(), newGen(), newProduce(),
 		newGet(), newVerify(), newExplain(), newLog(), newRejects(),
-		newBatch(), newRebuild(), newDiff(), newPromote(), newRollback(), newDrop(), newVersions(), newStatus(), newCheck(), newTest(), newPlan(), newRefill(), newCompletion(),
+		newRebuild(), newDiff(), newPromote(), newRollback(), newDrop(), newVersions(), newStatus(), newCheck(), newTest(), newPlan(), newRefill(), newCompletion(),
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/job"
 	"github.com/tidemark-io/tidemark/shared/kafkalog"
 	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/speed/archive"
 	"github.com/tidemark-io/tidemark/speed/service"
 )
 
@@ -158,11 +159,11 @@ func runDemo(cmd *cobra.Command, j *job.Job, o *options, flags *demoFlags) error
 	ctx, cancel := context.WithCancel(context.WithoutCancel(cmd.Context()))
 	defer cancel()
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	n, err := openNode(ctx, j, o, log)
+	o.grace = defaultGrace
+	n, err := openNode(ctx, j, &deployment{options: *o, name: "demo", roles: everyRole, cron: flags.cron, tailAge: archive.DefaultTailAge}, log)
 	if err != nil {
 		return err
 	}
-	n.role, n.cron = "demo", flags.cron
 	d := &demo{node: n, flags: flags, out: cmd.OutOrStdout(), crash: true}
 	err = d.run(cmd.Context(), ctx)
 	if errors.Is(err, batch.ErrForeign) {

@@ -29,8 +29,12 @@ type options struct {
 	memory   byteSize
 	every    int64
 	wait     time.Duration
+	grace    time.Duration
 	output   string
 }
+
+// defaultMemory is what a batch run may hold, in bytes.
+const defaultMemory = 1 << 30
 
 // defaultHTTP is where roles listen unless told otherwise. Port 0 lets the system choose; the ready line says which.
 const defaultHTTP = "127.0.0.1:0"
@@ -68,7 +72,7 @@ func (o *options) lingerFlag(f *pflag.FlagSet) {
 // runFlags are those that say how batch makes runs.
 func (o *options) runFlags(f *pflag.FlagSet) {
 	f.Int64Var(&o.every, "base-every", batch.DefaultEvery, "`RUNS` in which each row's deltas are merged into one fresh base, 1 to 4096; may be changed at any time")
-	o.memory = 1 << 30
+	o.memory = defaultMemory
 	f.Var(&o.memory, "memory", "what a batch run may hold in memory, such as 512MB; more is done in several passes")
 }
 

@@ -29,7 +29,9 @@ func (h hanging) Lookup(ctx context.Context, _ string, _ []string, _ lookup.Opti
 func serveAPI(t *testing.T, lookups api.Lookups, timeout time.Duration) (address string) {
 	t.Helper()
 	mux := http.NewServeMux()
-	api.New(api.Config{Job: "shop", Lookups: lookups, Now: time.Now, Ready: func(context.Context) error { return nil }}).Register(mux)
+	a := api.New(api.Config{Job: "shop", Lookups: lookups, Now: time.Now, Ready: func(context.Context) error { return nil }})
+	a.RegisterProbes(mux)
+	a.RegisterLookups(mux)
 	srv := newHTTPServer(mux)
 	for _, d := range []*time.Duration{&srv.WriteTimeout, &srv.ReadHeaderTimeout, &srv.ReadTimeout, &srv.IdleTimeout} {
 		if *d <= 0 || *d > 5*time.Minute {

@@ -18,9 +18,18 @@ func main() { os.Exit(run(os.Args[1:])) }
 // run executes the command line and returns the exit code. The first SIGINT or SIGTERM ends work in order, the second
 // one at once.
 func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // from now on a signal has its default effect
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	signals := make(chan os.Signal, 2) // the two that count
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		fmt.Fprintln(os.Stderr, "tidemark: told to end a second time: it ends without draining; whoever goes on does again what is not done")
+		os.Exit(exitFailed)
+	}()
 	root := newRoot()
 	root.SetArgs(args)
 	err := guard(func() error { return root.ExecuteContext(ctx) })

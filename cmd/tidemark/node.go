@@ -3,53 +3,45 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"os"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	batch "github.com/tidemark-io/tidemark/batch/service"
-	"github.com/tidemark-io/tidemark/serving/api"
 	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/serving/page"
-	"github.com/tidemark-io/tidemark/serving/pebblestore"
 	"github.com/tidemark-io/tidemark/serving/store"
-	"github.com/tidemark-io/tidemark/serving/storehttp"
 	"github.com/tidemark-io/tidemark/shared/history"
 	"github.com/tidemark-io/tidemark/shared/job"
 	"github.com/tidemark-io/tidemark/shared/kafkalog"
-	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/speed/archive"
 )
 
-// node is all roles of one job in one process.
+// node is the roles of one job that a process has. What none of them needs is nil.
 type node struct {
 	job     *job.Job
-	role    string
+	role    string // the name of them all
+	roles   roles
 	o       *options
 	logger  logger
 	cron    string
 	tailAge time.Duration
 
-	kafka   *kafkalog.Client
-	store   store.Store
-	catalog *catalog
-	reader  *lookup.Reader
-	history *history.Log
+	kafka   *kafkalog.Client // of roles that read the log
+	history *history.Log     // likewise
+	store   store.Store      // of roles that use it
+	catalog *catalog         // likewise
+	reader  *lookup.Reader   // likewise
 	metrics *metrics
 
-	batch     *batchLayer
-	archivers []*archive.Archiver
-	past      page.History
-	journals  *batch.Journals // for the pages
-	audit     audit
+	batch    *batchLayer
+	past     page.History
+	journals *batch.Journals // for the pages
+	audit    audit
 
-	mu    sync.Mutex
-	speed *speedLayer
+	mu        sync.Mutex
+	speed     *speedLayer
+	archivers []*archive.Archiver // by source
 
 	address string // of the HTTP server
 	beside  sync.WaitGroup
@@ -63,26 +55,39 @@ type node struct {
 // a ballast it lets garbage grow by that much, and not by a part of a large heap as a higher GOGC would.
 const ballastPart = 8
 
-// openNode connects to the log and the store. close ends both.
-func openNode(ctx context.Context, j *job.Job, o *options, l logger) (n *node, err error) {
-	n = &node{job: j, role: "up", o: o, logger: l, cron: defaultCron, tailAge: archive.DefaultTailAge, failed: make(chan error, 16), ballast: make([]byte, o.memory/ballastPart)}
-	if n.store, err = openStore(ctx, o, l, ownStore); err != nil {
-		return nil, err
+// openNode connects to what the roles need: the log, the store. close ends that.
+func openNode(ctx context.Context, j *job.Job, d *deployment, l logger) (n *node, err error) {
+	o := &d.options
+	n = &node{
+		job: j, role: d.name, roles: d.roles, o: o, logger: l, cron: d.cron, tailAge: d.tailAge,
+		failed: make(chan error, 16), ballast: make([]byte, o.memory/ballastPart),
 	}
-	if n.kafka, err = dialKafka(ctx, o, l); err != nil {
-		return nil, errors.Join(err, n.store.Close())
+	if d.roles.any(storeRoles) {
+		if n.store, err = openStore(ctx, o, l, ownStore); err != nil {
+			return nil, err
+		}
+		n.catalog = newCatalog(j, n.store)
+		n.reader = newReader(j, n.store)
+	}
+	if d.roles.any(logRoles) {
+		if n.kafka, err = dialKafka(ctx, o, l); err != nil {
+			return nil, errors.Join(err, n.close())
+		}
+		n.history = &history.Log{Dir: o.archive, Topics: n.kafka}
 	}
 	n.journals = batch.NewJournals(o.state, j.Name)
-	n.catalog = newCatalog(j, n.store)
-	n.reader = newReader(j, n.store)
-	n.history = &history.Log{Dir: o.archive, Topics: n.kafka}
 	n.metrics = newMetrics(n)
 	return n, nil
 }
 
 func (n *node) close() error {
-	n.kafka.Close()
-	return n.store.Close()
+	if n.kafka != nil {
+		n.kafka.Close()
+	}
+	if n.store != nil {
+		return n.store.Close()
+	}
+	return nil
 }
 
 func (n *node) group() string {
@@ -140,103 +145,31 @@ func (n *node) awaitTopics(ctx context.Context) error {
 	return nil
 }
 
-// startArchive archives every source beside.
-func (n *node) startArchive(ctx context.Context) error {
-	for i := range n.job.Sources {
-		src := n.job.Sources[i]
-		t, err := n.kafka.Topic(ctx, src.Topic)
-		if err != nil {
-			return fmt.Errorf("describing topic %s: %w", src.Topic, err)
-		}
-		a, err := archive.New(archive.Config{
-			Dir: n.o.archive, Source: src, Log: n.kafka.NewFetcher(t), Logger: n.logger, TailAge: n.tailAge,
-			Partitions: func(ctx context.Context) ([]int32, error) { return n.partitions(ctx, &src) },
-		})
-		if err != nil {
-			return err
-		}
-		n.archivers = append(n.archivers, a)
-		n.beside.Go(func() { n.fail(guard(func() error { return a.Run(ctx) })) })
-	}
-	return nil
-}
-
-func (n *node) partitions(ctx context.Context, src *schema.Source) ([]int32, error) {
-	t, err := n.kafka.Topic(ctx, src.Topic)
-	return t.Partitions, err
-}
-
-// startHTTP serves lookups, health and metrics, and an embedded store to other processes.
-func (n *node) startHTTP(ctx context.Context) error {
-	mux := http.NewServeMux()
-	a := api.New(api.Config{Job: n.job.Name, Lookups: n.reader, Ready: n.ready, Now: time.Now})
-	a.Latency = n.metrics.lookup
-	a.Register(mux)
-	mux.Handle("GET /metrics", n.metrics.handler())
-	mux.HandleFunc("GET /v1/status", n.serveStatus)
-	pages, err := page.New(n, time.Now)
-	if err != nil {
-		return err
-	}
-	pages.Register(mux)
-	n.beside.Go(func() { n.sampleEachSecond(ctx) })
-	dir, embedded := store.PebbleDir(n.o.store)
-	if embedded {
-		mux.Handle(storehttp.Prefix, storehttp.Handler(n.store))
-	}
-	l, err := listen(ctx, n.o.http)
-	if err != nil {
-		return err
-	}
-	n.address = l.Addr().String()
-	if embedded {
-		if err := pebblestore.WriteAddress(dir, "http://"+n.address); err != nil {
-			return errors.Join(err, l.Close())
-		}
-	}
-	srv := newHTTPServer(mux)
-	n.beside.Go(func() {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			n.fail(fmt.Errorf("serving HTTP: %w", err))
-		}
-	})
-	n.beside.Go(func() {
-		<-ctx.Done()
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		if err := srv.Shutdown(bounded); err != nil {
-			n.logger.Warn("HTTP connections were cut at shutdown", "error", err)
-		}
-	})
-	return nil
-}
-
-// listen listens at --http. An address that is none is a mistake in the flag; one that is taken is not.
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("--http %s: %w; give another port, or 0 for any", address, err)
-	case err != nil:
-		return nil, usagef("--http %s: %w", address, err)
-	}
-	return l, nil
-}
-
-// ready tells why the process cannot do its work, nil if it can.
+// ready tells why the process cannot do its work, nil if it can. One that answers lookups is ready when it answers them:
+// that its own speed layer waits for its partitions is a matter of freshness.
 func (n *node) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	var errs []error
-	for _, v := range n.reader.Views() {
-		if _, err := n.reader.Served(ctx, v); err != nil {
-			errs = append(errs, err)
+	if n.reader != nil {
+		for _, v := range n.reader.Views() {
+			if _, err := n.reader.Served(ctx, v); err != nil {
+				errs = append(errs, err)
+			}
 		}
+	}
+	if n.roles.any(archiveRole) && !n.roles.any(serveRole) {
+		errs = append(errs, n.archiveReady())
+	}
+	if n.batch != nil {
+		errs = append(errs, n.batch.failure())
 	}
 	if s := n.speedNow(); s != nil {
 		errs = append(errs, s.service.Failed())
 	}
-	errs = append(errs, n.batch.failure())
+	if n.roles.any(speedRole) && !n.roles.any(serveRole) {
+		errs = append(errs, n.speedNow().joined())
+	}
 	return errors.Join(errs...)
 }
 
@@ -275,27 +208,41 @@ func (n *node) endSpeed(crash bool) error {
 	return <-l.done
 }
 
-// start runs every role beside, until ctx ends. The order matters to nothing but the log's first lines.
-func (n *node) start(ctx context.Context) error {
-	if err := n.awaitTopics(ctx); err != nil {
-		return err
+// start runs the roles beside, until ctx ends. The order matters to nothing but the log's first lines.
+func (n *node) start(ctx context.Context) (err error) {
+	if n.roles.any(logRoles) {
+		if err := n.awaitTopics(ctx); err != nil {
+			return err
+		}
 	}
-	b, err := newBatchLayer(n)
-	if err != nil {
-		return err
+	if n.roles.any(batchRole) {
+		if n.batch, err = newBatchLayer(n); err != nil {
+			return err
+		}
 	}
-	n.batch = b
 	if err := n.startHTTP(ctx); err != nil {
 		return err
 	}
-	if err := n.startArchive(ctx); err != nil {
-		return err
+	if n.roles.any(archiveRole) {
+		if err := n.startArchive(ctx); err != nil {
+			return err
+		}
 	}
-	n.beside.Go(func() { n.fail(n.batch.run(ctx)) })
-	return n.runSpeed(ctx)
+	if n.roles.any(batchRole) {
+		n.beside.Go(func() { n.fail(n.batch.run(ctx)) })
+	} else if n.roles.any(storeRoles) {
+		// Another process keeps the manifests.
+		if err := awaitServed(ctx, n.o, n.logger, n.reader, n.reader.Views()...); err != nil {
+			return err
+		}
+	}
+	if n.roles.any(speedRole) {
+		return n.runSpeed(ctx)
+	}
+	return nil
 }
 
-// awaitReady waits until every view is served.
+// awaitReady waits until the process can do its work.
 func (n *node) awaitReady(ctx context.Context) error {
 	for n.ready(ctx) != nil {
 		select {
@@ -307,9 +254,4 @@ func (n *node) awaitReady(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// describe says what the process is and where, as the line that scripts wait for.
-func (n *node) describe() string {
-	return strings.TrimSpace(fmt.Sprintf("ready role=%s http=%s", n.role, n.address))
 }

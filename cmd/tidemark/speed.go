@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tidemark-io/tidemark/shared/archivefile"
@@ -17,6 +18,7 @@ import (
 type ownership struct {
 	group  *kafkalog.Group
 	logger logger
+	joined atomic.Bool // it has been told, once, which partitions are ours
 }
 
 // Next waits for the next assignment. What may pass is tried again.
@@ -36,6 +38,7 @@ func (o *ownership) Next(ctx context.Context) (*service.Assignment, error) {
 		case err != nil:
 			return nil, err
 		}
+		o.joined.Store(true)
 		drained := make(chan struct{})
 		lost := make(chan context.Context, 1)
 		gen.Run(func(ctx context.Context) {
@@ -48,10 +51,22 @@ func (o *ownership) Next(ctx context.Context) (*service.Assignment, error) {
 
 // speedLayer is a running speed layer.
 type speedLayer struct {
-	service *service.Service
-	stop    context.CancelFunc
-	done    chan error
+	service   *service.Service
+	ownership *ownership
+	stop      context.CancelFunc
+	done      chan error
 }
+
+// joined tells why no partition can be this layer's, nil if it has a say in who has which.
+func (l *speedLayer) joined() error {
+	if l == nil || !l.ownership.joined.Load() {
+		return errors.New("the speed layer has not joined its consumer group yet")
+	}
+	return nil
+}
+
+// maxDrain bounds the last flushes when partitions go to somebody else, who waits for it.
+const maxDrain = 5 * time.Second
 
 // startSpeed joins the group and runs the speed layer beside.
 func (n *node) startSpeed(ctx context.Context) (*speedLayer, error) {
@@ -71,16 +86,18 @@ func (n *node) startSpeed(ctx context.Context) (*speedLayer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("joining consumer group %s: %w", n.group(), err)
 	}
+	own := &ownership{group: group, logger: n.logger}
 	s, err := service.New(service.Config{
 		Sources: n.job.Sources, NewLog: func(topic string) service.Log { return n.kafka.NewFetcher(byName[topic]) },
-		Store: n.store, Archive: archivefile.Dir(n.o.archive), Ownership: &ownership{group: group, logger: n.logger},
+		Store: n.store, Archive: archivefile.Dir(n.o.archive), Ownership: own,
 		Generations: n.catalog.generations, Logger: n.logger, Linger: n.o.linger,
+		Drain: min(maxDrain, group.DrainLimit()), Grace: n.o.grace + maxDrain, // the node is the judge of grace
 	})
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	l := &speedLayer{service: s, stop: cancel, done: make(chan error, 1)}
+	l := &speedLayer{service: s, ownership: own, stop: cancel, done: make(chan error, 1)}
 	go func() {
 		err := guard(func() error { return s.Run(ctx) })
 		if ctx.Err() == nil {

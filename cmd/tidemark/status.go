@@ -117,7 +117,7 @@ func (c *catalog) awaitSettled(ctx context.Context, h *history.Log, r *statusRep
 	return r, err
 }
 
-// status reads how far everything is.
+// status reads how far everything is. Without a log to ask, partitions are left out.
 func (c *catalog) status(ctx context.Context, h *history.Log) (*statusReport, error) {
 	out := &statusReport{Job: c.job.Name, Views: []viewStatus{}}
 	ms, err := c.manifests(ctx)
@@ -169,7 +169,7 @@ func (c *catalog) generationStatus(ctx context.Context, h *history.Log, m *manif
 			v.Published = 0
 		}
 	}
-	for i := range g.Spec.Sources {
+	for i := 0; h != nil && i < len(g.Spec.Sources); i++ {
 		stretches, err := h.Stretches(ctx, &g.Spec.Sources[i])
 		if err != nil {
 			return nil, err
@@ -252,20 +252,42 @@ func (v *viewStatus) runs() string {
 
 // processStatus is what a process says of itself at /v1/status.
 type processStatus struct {
-	*statusReport
-	Speed []service.PartitionState `json:"speed"` // partitions that this process owns
-	Batch string                   `json:"batch"`
+	Role string `json:"role"`
+	statusReport
+	Archive []archiveStatus          `json:"archive"` // partitions that this process archives
+	Speed   []service.PartitionState `json:"speed"`   // partitions that this process owns
+	Batch   string                   `json:"batch"`   // empty of a process that makes no runs
+}
+
+// archiveStatus is how far the archive of a partition is, by the process that fills it.
+type archiveStatus struct {
+	Partition string `json:"partition"`
+	Archived  int64  `json:"archived"` // first offset that no file holds
+	Position  int64  `json:"position"` // first offset that was not fetched
+	End       int64  `json:"end"`      // the log's end as last seen, -1 if not seen yet
+	Failed    string `json:"failed,omitempty"`
 }
 
 func (n *node) serveStatus(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
-	st, err := n.catalog.status(ctx, n.history)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
+	st := &statusReport{Job: n.job.Name, Views: []viewStatus{}}
+	if n.catalog != nil {
+		var err error
+		if st, err = n.catalog.status(ctx, n.history); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
 	}
-	out := processStatus{statusReport: st, Speed: []service.PartitionState{}, Batch: n.batch.summary()}
+	out := processStatus{Role: n.role, statusReport: *st, Archive: []archiveStatus{}, Speed: []service.PartitionState{}}
+	if n.batch != nil {
+		out.Batch = n.batch.summary()
+	}
+	for _, all := range n.archived() {
+		for _, p := range all {
+			out.Archive = append(out.Archive, archiveStatus{p.Partition.String(), p.Archived, p.Position, p.End, p.Failed})
+		}
+	}
 	if l := n.speedNow(); l != nil {
 		out.Speed = l.service.Stats.Partitions()
 	}

@@ -51,10 +51,15 @@ func New(cfg Config) *API {
 	return &API{cfg: cfg}
 }
 
-// Register puts the routes on mux.
-func (a *API) Register(mux *http.ServeMux) {
+// RegisterLookups puts the routes of lookups on mux.
+func (a *API) RegisterLookups(mux *http.ServeMux) {
 	mux.HandleFunc("GET /v1/jobs/{job}/views/{view}/profiles/{key...}", a.get)
 	mux.HandleFunc("POST /v1/jobs/{job}/views/{view}/profiles:batchGet", a.batchGet)
+}
+
+// RegisterProbes puts on mux what every process answers, also one that has nothing to look up: whether it lives, whether it
+// is ready, and that there are no other routes. Config.Lookups is not needed for it.
+func (a *API) RegisterProbes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", a.ready)
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {

@@ -60,7 +60,9 @@ func newWorld(t testing.TB) *world {
 	}
 	r := lookup.NewReader(lookup.Config{Job: "shop", Views: []string{plan.Spec().Name}, Store: w.store, Now: time.Now, Cache: time.Nanosecond})
 	mux := http.NewServeMux()
-	api.New(api.Config{Job: "shop", Lookups: r, Now: time.Now, Ready: func(context.Context) error { return nil }}).Register(mux)
+	a := api.New(api.Config{Job: "shop", Lookups: r, Now: time.Now, Ready: func(context.Context) error { return nil }})
+	a.RegisterProbes(mux)
+	a.RegisterLookups(mux)
 	w.srv = httptest.NewServer(mux)
 	t.Cleanup(w.srv.Close)
 	return w

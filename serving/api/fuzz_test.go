@@ -51,7 +51,9 @@ func FuzzBatchGet(f *testing.F) {
 func (w *world) mux() *http.ServeMux {
 	mux := http.NewServeMux()
 	r := lookup.NewReader(lookup.Config{Job: "shop", Views: []string{w.plan.Spec().Name}, Store: w.store, Now: time.Now})
-	api.New(api.Config{Job: "shop", Lookups: r, Now: time.Now, Ready: func(context.Context) error { return nil }}).Register(mux)
+	a := api.New(api.Config{Job: "shop", Lookups: r, Now: time.Now, Ready: func(context.Context) error { return nil }})
+	a.RegisterProbes(mux)
+	a.RegisterLookups(mux)
 	return mux
 }
 

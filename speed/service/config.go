@@ -92,9 +92,11 @@ type Config struct {
 	FetchWait time.Duration
 	// StoreTimeout bounds one call of the store. 0 = 10 s.
 	StoreTimeout time.Duration
-	// Drain bounds the last flushes when partitions are let go. 0 = 5 s; it must stay below the group's session timeout
-	// less its heartbeat interval.
+	// Drain bounds the last flushes when partitions go to another owner. 0 = 5 s; it must stay below the group's session
+	// timeout less its heartbeat interval.
 	Drain time.Duration
+	// Grace bounds them when the service is told to end: it is a member of its group until then, and nobody waits. 0 = Drain.
+	Grace time.Duration
 }
 
 // withDefaults returns the config with zero fields set, or all that is missing.
@@ -119,6 +121,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.FetchWait, 50*time.Millisecond)
 	setDefault(&c.StoreTimeout, 10*time.Second)
 	setDefault(&c.Drain, 5*time.Second)
+	setDefault(&c.Grace, c.Drain)
 	return c, errors.Join(errs...)
 }
 

@@ -84,7 +84,7 @@ func (w *world) failing(t *testing.T, refusals *[flush.Refusals]int64) {
 			if w.r.IntN(2) == 0 {
 				owners[i].Abandon()
 			}
-			owners[i].end(t)
+			owners[i].endAmidFaults(t)
 			count(owners[i])
 			owners[i] = w.run(linger)
 			owners[i].group.assign(everyPartition)

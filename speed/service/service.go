@@ -27,6 +27,10 @@ type Service struct {
 	unreadable bool // the manifest cannot be read
 }
 
+// ErrNotDrained is the class of errors about partitions of which something that was folded could not be written in time
+// when they were let go. Nothing is lost: their next owner folds it again.
+var ErrNotDrained = errors.New("the store did not take all that was folded; it is folded again by whoever goes on")
+
 // New returns a service that does nothing until Run. The error names all that is wrong with the configuration.
 func New(cfg Config) (*Service, error) {
 	cfg, err := cfg.withDefaults()
@@ -51,7 +55,8 @@ func (s *Service) OpenLimit() int64 { return s.cfg.MaxOpenBytes }
 func (s *Service) Abandon() { s.abandoned.Store(true) }
 
 // Run owns partitions and works on them until ctx ends; then it drains. It returns an error if the ownership failed for
-// good, and, at the end, why partitions that it still owned were stopped. When it returns nothing of it runs any more.
+// good, and, at the end, why partitions that it still owned were stopped, or that they could not be drained
+// (ErrNotDrained). When it returns nothing of it runs any more.
 func (s *Service) Run(ctx context.Context) error {
 	for {
 		a, err := s.cfg.Ownership.Next(ctx)
@@ -93,9 +98,9 @@ func (s *Service) own(ctx context.Context, a *Assignment) error {
 	<-work.Done()
 	beside.Wait()
 	crashWhere(ctx, crash.DrainBegun, crash.RevokeBegun)
-	s.drain(ctx, workers)
+	undone := s.drain(ctx, workers)
 	crashWhere(ctx, crash.DrainDone, crash.RevokeDone)
-	failed := s.Failed()
+	failed := errors.Join(s.Failed(), undone)
 	for _, w := range workers {
 		s.Stats.disown(w.partition.String())
 	}
@@ -179,20 +184,27 @@ func (s *Service) follow(ctx context.Context, workers []*worker) {
 	}
 }
 
-// drain writes what is folded, unless the service is abandoned, and ends the workers.
-func (s *Service) drain(ctx context.Context, workers []*worker) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Drain)
+// drain writes what is folded, unless the service is abandoned, and ends the workers. The error names the partitions of
+// which something is not written.
+func (s *Service) drain(ctx context.Context, workers []*worker) error {
+	bound := s.cfg.Drain
+	if ctx.Err() != nil {
+		bound = s.cfg.Grace
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
 	defer cancel()
 	var all sync.WaitGroup
-	for _, w := range workers {
+	errs := make([]error, len(workers))
+	for i, w := range workers {
 		all.Go(func() {
 			defer w.end()
-			if !s.abandoned.Load() {
-				w.drain(ctx)
+			if !s.abandoned.Load() && !w.drain(ctx) {
+				errs[i] = fmt.Errorf("%w: partition %s", ErrNotDrained, w.partition)
 			}
 		})
 	}
 	all.Wait()
+	return errors.Join(errs...)
 }
 
 // Failed returns why partitions are stopped, or generations not fed; nil if all is well.

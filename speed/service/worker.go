@@ -216,22 +216,23 @@ func (w *worker) end() {
 	w.requests.Wait()
 }
 
-// drain writes what is folded, in bounded time. What it does not manage the partition's next owner folds again.
-func (w *worker) drain(ctx context.Context) {
+// drain writes what is folded, in bounded time, and tells whether it is all written. What is not the partition's next
+// owner folds again.
+func (w *worker) drain(ctx context.Context) (all bool) {
 	if w.broken {
-		return
+		return true // what is in memory may be anything; why it is was said
 	}
 	defer w.caught()
 	for ctx.Err() == nil {
-		busy := false
+		busy, hopeless := false, false
 		for _, g := range w.gens {
 			if !g.busy && !g.hopeless {
 				w.flushLast(g)
 			}
-			busy = busy || g.busy
+			busy, hopeless = busy || g.busy, hopeless || g.hopeless
 		}
 		if !busy {
-			return
+			return !hopeless
 		}
 		select {
 		case <-ctx.Done():
@@ -239,6 +240,7 @@ func (w *worker) drain(ctx context.Context) {
 			w.settleLast(r)
 		}
 	}
+	return false
 }
 
 func (w *worker) flushLast(g *running) {

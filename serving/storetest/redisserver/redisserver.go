@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -155,5 +156,18 @@ func (s *Server) Restart(t testing.TB) {
 	s.Kill()
 	if err := s.start(); err != nil {
 		t.Fatalf("starting redis-server again at %s: %v", s.Addr, err)
+	}
+}
+
+// Suspend stops the server where it is (SIGSTOP): it takes connections and answers nothing, until Resume.
+func (s *Server) Suspend(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+
+// Resume lets a suspended server go on (SIGCONT).
+func (s *Server) Resume(t testing.TB) { s.signal(t, syscall.SIGCONT) }
+
+func (s *Server) signal(t testing.TB, sig os.Signal) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		t.Fatalf("sending redis-server %v: %v", sig, err)
 	}
 }
