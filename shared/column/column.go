@@ -71,6 +71,21 @@ func (c *Column) AppendInt(v int64) {
 	c.grow(true)
 }
 
+// AppendOptional adds a row with the value v of a fixed-width type, or a null. It has no branch on which of the two: what
+// records lack is beyond what a processor guesses.
+func (c *Column) AppendOptional(v int64, present bool) {
+	var one uint8
+	if present {
+		one = 1
+	}
+	c.Ints = append(c.Ints, v&-int64(one))
+	if c.N&7 == 0 {
+		c.Valid = append(c.Valid, 0)
+	}
+	c.Valid[c.N>>3] |= one << (c.N & 7)
+	c.N++
+}
+
 // AppendBytes adds a row with a copy of v. The column must not have a dictionary.
 func (c *Column) AppendBytes(v []byte) {
 	c.Bytes = append(c.Bytes, v...)

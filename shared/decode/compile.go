@@ -12,8 +12,12 @@ import (
 type Decoder struct {
 	root      *node
 	fields    []field
+	demanded  []int // indices of the required fields
 	tolerance int64 // ms
 	event     int   // index of the event-time field, -1 in a decoder of one field (FromRest)
+
+	// The fields that get rows, see Want: those of fixed width and those of bytes, ascending.
+	ints, texts []int
 
 	// What follows belongs to the record being read and is reused for the next.
 	cells    []cell
@@ -42,9 +46,10 @@ type node struct {
 
 // member is a declared name in an object.
 type member struct {
-	literal string // the name in quotes and the colon, as they nearly always stand in a record
-	field   int    // index of the declared field, if inner is nil
-	inner   *node  // the object that the name descends into
+	literal literal // the name in quotes and the colon, as they nearly always stand in a record
+	skip    bool    // no field in it is wanted or required: all that counts is that the value is well-formed
+	field   int     // index of the declared field, if inner is nil
+	inner   *node   // the object that the name descends into
 	// next is the declared member that followed last time. Producers write their members in one order, so a guess
 	// saves the search. It decides nothing but speed.
 	next *member
@@ -59,6 +64,11 @@ func Compile(src *schema.Source) (*Decoder, error) {
 	d := compile(src.Fields)
 	d.event, d.tolerance = src.EventTimeIndex(), src.ToleranceMS
 	d.fields[d.event].required = true
+	for i := range d.fields {
+		if d.fields[i].required {
+			d.demanded = append(d.demanded, i)
+		}
+	}
 	return d, nil
 }
 
@@ -75,6 +85,7 @@ func compile(fields []schema.Field) *Decoder {
 		paths[i] = path{field: i, parts: strings.Split(f.Name, ".")}
 	}
 	d.root = newNode(paths)
+	d.Want(nil)
 	return d
 }
 
@@ -100,7 +111,7 @@ func newNode(paths []path) *node {
 	n.names, n.members = newWords(list), make([]member, len(list))
 	for i, name := range list {
 		m := &n.members[i]
-		m.literal = `"` + name + `":`
+		m.literal = newLiteral(`"` + name + `":`)
 		if ps := below[name]; len(ps[0].parts) == 0 {
 			m.field = ps[0].field
 		} else {

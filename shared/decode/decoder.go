@@ -23,6 +23,9 @@ func (d *Decoder) Append(b *column.Batch, rec *record.Record) {
 	if len(b.Cols) != len(d.cells) {
 		invariant.Fail("decoding a record of %d fields into a batch of %d", len(d.cells), len(b.Cols))
 	}
+	if b.Archive != nil && !d.wantsAll() {
+		invariant.Fail("archiving %d of %d fields", len(d.ints)+len(d.texts), len(d.fields))
+	}
 	d.keepRest = b.Archive != nil
 	reason := d.read(rec.Value)
 	b.N++
@@ -36,9 +39,7 @@ func (d *Decoder) Append(b *column.Batch, rec *record.Record) {
 		faulty = d.commit(b, rec.Value)
 	} else {
 		b.Time = append(b.Time, 0)
-		for i := range b.Cols {
-			b.Cols[i].AppendNull()
-		}
+		d.commitNulls(b)
 	}
 	if b.Archive != nil {
 		d.archive(b.Archive, rec, reason, faulty)
@@ -60,7 +61,7 @@ func (d *Decoder) read(s []byte) Reason {
 		return Tombstone
 	case len(s) > MaxRecordBytes:
 		return TooLarge
-	case !utf8.Valid(s):
+	case !ascii(s) && !utf8.Valid(s):
 		return NotUTF8
 	}
 	if !d.document(s) {
@@ -82,8 +83,8 @@ func (d *Decoder) document(s []byte) bool {
 
 // required looks for the first required field without a value.
 func (d *Decoder) required() Reason {
-	for i := range d.fields {
-		if !d.fields[i].required || d.cells[i].state == present {
+	for _, i := range d.demanded {
+		if d.cells[i].state == present {
 			continue
 		}
 		switch st := d.cells[i].state; {
@@ -104,10 +105,18 @@ func (d *Decoder) required() Reason {
 
 // commit appends the staged values of an accepted record and tells whether a field was at fault.
 func (d *Decoder) commit(b *column.Batch, s []byte) (faulty bool) {
-	for i := range d.cells {
+	for _, i := range d.ints {
+		c := &d.cells[i]
+		b.Cols[i].AppendOptional(c.value, c.state == present)
+		if c.state.isFault() {
+			b.Faults[i]++
+			faulty = true
+		}
+	}
+	for _, i := range d.texts {
 		c, col := &d.cells[i], &b.Cols[i]
 		if c.state == present {
-			c.commit(col, s)
+			c.commitText(col, s)
 			continue
 		}
 		col.AppendNull()
@@ -119,11 +128,28 @@ func (d *Decoder) commit(b *column.Batch, s []byte) (faulty bool) {
 	return faulty
 }
 
+// commitNulls appends the row of a rejected record.
+func (d *Decoder) commitNulls(b *column.Batch) {
+	for _, i := range d.ints {
+		b.Cols[i].AppendNull()
+	}
+	for _, i := range d.texts {
+		b.Cols[i].AppendNull()
+	}
+}
+
 // commit appends the cell's value to the column.
 func (c *cell) commit(col *column.Column, s []byte) {
-	switch {
-	case !col.Type.IsBytes():
+	if col.Type.IsBytes() {
+		c.commitText(col, s)
+	} else {
 		col.AppendInt(c.value)
+	}
+}
+
+// commitText appends the bytes that the cell refers to.
+func (c *cell) commitText(col *column.Column, s []byte) {
+	switch {
 	case col.Type == schema.JSON:
 		col.Bytes = appendCompact(col.Bytes, s[c.from:c.to])
 		col.EndBytes()

@@ -121,9 +121,12 @@ func TestWideSourceAtTheLimit(t *testing.T) {
 }
 
 // newSubjectOnly leaves out the decoders of history, of which a wide source would need a thousand.
-func newSubjectOnly(t *testing.T, src *schema.Source) *subject {
+func newSubjectOnly(t testing.TB, src *schema.Source) *subject {
 	t.Helper()
-	return &subject{src: src, d: compile(t, src), b: column.NewBatch(src, 0, true), lean: column.NewBatch(src, 0, false)}
+	return &subject{
+		src: src, d: compile(t, src), b: column.NewBatch(src, 0, true), lean: column.NewBatch(src, 0, false),
+		some: compile(t, src), part: column.NewBatch(src, 0, false),
+	}
 }
 
 func TestCompileRefusesAnInvalidSource(t *testing.T) {
@@ -150,6 +153,20 @@ func TestAppendToAnotherSourcesBatchStops(t *testing.T) {
 		}
 	}()
 	d.Append(column.NewBatch(&schema.Source{}, 0, false), &record.Record{})
+}
+
+// What the archive keeps of a record depends on every field: a decoder that wants some only must not write it.
+func TestArchivingSomeFieldsStops(t *testing.T) {
+	src := wide()
+	d := compile(t, src)
+	d.Want([]int{0, 1})
+	d.Append(column.NewBatch(src, 0, false), &record.Record{})
+	defer func() {
+		if _, ok := recover().(invariant.ViolationError); !ok {
+			t.Fatal("no invariant stopped it")
+		}
+	}()
+	d.Append(column.NewBatch(src, 0, true), &record.Record{})
 }
 
 func TestFromRestRefusesDamage(t *testing.T) {

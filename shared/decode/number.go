@@ -30,9 +30,12 @@ func integer(s []byte, i int) (v int64, kind integerValue, end int) {
 	}
 	digits := i
 	var u uint64
-	if len(s)-i >= 8 {
-		if eight, ok := eightDigits(s[i:]); ok {
-			u, i = eight, i+8
+	for i-digits < safeDigits && len(s)-i >= wordBytes {
+		v, n := leadingDigits(binary.LittleEndian.Uint64(s[i:]))
+		u = u*powersOfTen[n] + v
+		i += n
+		if n < wordBytes {
+			break
 		}
 	}
 	for i < len(s) && isDigit(s[i]) {
@@ -50,17 +53,17 @@ func integer(s []byte, i int) (v int64, kind integerValue, end int) {
 	return int64(u), inInt64, i
 }
 
-// eightDigits returns the number that the first eight bytes write, if all are digits: neighbours are joined to pairs,
-// pairs to fours, fours to the whole.
-func eightDigits(s []byte) (v uint64, ok bool) {
-	w := binary.LittleEndian.Uint64(s)
-	// High nibble 3 in every byte, also after adding 6: '0' to '9'.
-	if w&(ones*0xf0) != ones*0x30 || (w+ones*6)&(ones*0xf0) != ones*0x30 {
-		return 0, false
-	}
-	w -= ones * '0'
+// leadingDigits returns the number that the digits write that the eight bytes of w begin with, and how many these are.
+func leadingDigits(w uint64) (v uint64, n int) {
+	w ^= ones * '0' // a digit is its value now, and no other byte is below 10
+	// Adding 0x76 sets the high bit of a byte from 10 on, one from 0x80 on has it. A carry comes from such a byte only, and
+	// only the lowest counts.
+	others := ((w + ones*0x76) | w) & highs
+	n = bits.TrailingZeros64(others) >> 3
+	w <<= 64 - 8*n // zeros in front, in place of what follows the digits
+	// Neighbours are joined to pairs, pairs to fours, fours to the whole.
 	w = w*10 + w>>8
-	return (w&0x000000ff000000ff*(1_000_000<<32+100) + w>>16&0x000000ff000000ff*(10_000<<32+1)) >> 32, true
+	return (w&0x000000ff000000ff*(1_000_000<<32+100) + w>>16&0x000000ff000000ff*(10_000<<32+1)) >> 32, n
 }
 
 // oddInteger reads what is not a short integer: a number of many digits, with a fraction or an exponent, or no number.

@@ -42,8 +42,8 @@ func (d *Decoder) object(n *node, s []byte, i, depth int) int {
 	for {
 		var name span
 		m := *guess
-		if m != nil && len(s)-i > len(m.literal) && string(s[i:i+len(m.literal)]) == m.literal {
-			name = span{i, i + len(m.literal) - 1}
+		if m != nil && m.literal.begins(s[i:]) {
+			name = span{i, i + len(m.literal.text) - 1}
 			i = skipSpace(s, name.to+1)
 		} else {
 			m, name.to = d.name(n, s, i)
@@ -60,7 +60,11 @@ func (d *Decoder) object(n *node, s []byte, i, depth int) int {
 				*guess = m
 			}
 			guess = &m.next
-			i = d.declared(m, s, name, i, depth)
+			if m.skip {
+				i = skipValue(s, i, depth)
+			} else {
+				i = d.declared(m, s, name, i, depth)
+			}
 		}
 		if i == malformed {
 			return malformed

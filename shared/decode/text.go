@@ -1,6 +1,26 @@
 package decode
 
-import "unicode/utf8"
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
+
+// ascii tells whether s holds no byte beyond 0x7f: most records do not, and that is decided by four words at a time.
+func ascii(s []byte) bool {
+	for ; len(s) >= 4*wordBytes; s = s[4*wordBytes:] {
+		w := binary.LittleEndian.Uint64(s) | binary.LittleEndian.Uint64(s[wordBytes:]) |
+			binary.LittleEndian.Uint64(s[2*wordBytes:]) | binary.LittleEndian.Uint64(s[3*wordBytes:])
+		if w&highs != 0 {
+			return false
+		}
+	}
+	for _, c := range s {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
 
 // unescaped maps the letter of a two-byte escape to the byte it stands for, others to 0.
 var unescaped = [256]byte{

@@ -18,6 +18,9 @@ type subject struct {
 	b     *column.Batch
 	lean  *column.Batch // without archive columns: the other path through the decoder
 	later []later
+	some  *decode.Decoder // wants other fields each time
+	part  *column.Batch
+	turn  uint
 }
 
 // later is a field that a source gets after records were archived without it.
@@ -31,7 +34,7 @@ type later struct {
 
 func newSubject(t testing.TB, src *schema.Source) *subject {
 	t.Helper()
-	s := &subject{src: src, d: compile(t, src), b: column.NewBatch(src, 0, true), lean: column.NewBatch(src, 0, false)}
+	s := newSubjectOnly(t, src)
 	for i, f := range src.Fields {
 		if f.Required || f.Name == src.EventTime {
 			continue
@@ -80,7 +83,39 @@ func (s *subject) check(t testing.TB, value []byte) decode.Reason {
 	for i := range s.later {
 		s.later[i].check(t, s, rec)
 	}
+	s.checkWanted(t, rec)
 	return got
+}
+
+// checkWanted: what a decoder wants changes nothing but which columns get rows.
+func (s *subject) checkWanted(t testing.TB, rec *record.Record) {
+	t.Helper()
+	s.turn = s.turn*5 + 1 // comes by every number of 64 bits
+	want := []int{}
+	for i := range s.src.Fields {
+		if s.turn>>(16+i%32)&1 != 0 {
+			want = append(want, i)
+		}
+	}
+	s.some.Want(want)
+	s.part.Reset(0)
+	s.some.Append(s.part, rec)
+	if s.part.N != 1 || s.part.Reject[0] != s.b.Reject[0] || s.part.Time[0] != s.b.Time[0] {
+		t.Fatalf("%q\nwanting the fields %v alone: rejected for %q at %d, not for %q at %d", rec.Value, want,
+			decode.Reason(s.part.Reject[0]), s.part.Time[0], decode.Reason(s.b.Reject[0]), s.b.Time[0])
+	}
+	for i := range s.src.Fields {
+		c := &s.part.Cols[i]
+		if !slices.Contains(want, i) {
+			if c.N != 0 || s.part.Faults[i] != 0 {
+				t.Fatalf("%q\n%s, which is not wanted, has %d rows and %d faults", rec.Value, s.src.Fields[i].Name, c.N, s.part.Faults[i])
+			}
+			continue
+		}
+		if c.N != 1 || rawValue(c) != rawValue(&s.b.Cols[i]) || s.part.Faults[i] != s.b.Faults[i] {
+			t.Fatalf("%q\n%s is %v with %d faults when the fields %v are wanted", rec.Value, s.src.Fields[i].Name, rawValue(c), s.part.Faults[i], want)
+		}
+	}
 }
 
 func (s *subject) checkField(t testing.TB, value []byte, i int, want *outcome) {

@@ -58,9 +58,16 @@ func newTraffic(tb testing.TB, batches int, block int64, live int) *traffic {
 	}
 	t.batch = column.NewBatch(t.src, 0, false)
 	t.plans = j.Plans
+	var fields []int // that the views use, as the service asks for them
 	for _, p := range j.Plans {
 		t.views = append(t.views, begun(tb, p, block))
+		used, err := p.Uses(t.src)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		fields = append(fields, used...)
 	}
+	t.decoder.Want(fields)
 	g, now := usedcar.New(1), int64(0)
 	for t.live() < live || now == 0 {
 		for i := range t.records {

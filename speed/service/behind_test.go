@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,6 +81,30 @@ func TestFarBehind(t *testing.T) {
 	if worst := catchUp(t, 1<<40); worst < 5*time.Second {
 		t.Errorf("with one feed readers waited %v: the test has lost its point", worst)
 	}
+}
+
+// TestFieldsOfANewGeneration: only the fields that generations use are decoded; one that uses more, and comes while events
+// do, gets them from its first event on.
+func TestFieldsOfANewGeneration(t *testing.T) {
+	inWorld(t, 43, func(t *testing.T, w *world) {
+		var came atomic.Bool
+		s := w.run(func(c *service.Config) {
+			c.Generations = func(ctx context.Context) ([]service.Generation, error) {
+				all, err := w.generations(ctx)
+				if !came.Load() {
+					all = all[:1] // of users: no item is asked for
+				}
+				return all, err
+			}
+		})
+		s.group.assign(everyPartition)
+		w.traffic(10*time.Second, 5*time.Millisecond)
+		came.Store(true)
+		w.traffic(10*time.Second, 5*time.Millisecond)
+		time.Sleep(settle)
+		w.check(true)
+		s.end(t)
+	})
 }
 
 // TestFullGenerationHoldsUpNoOther: a generation whose memory is full, because the store refuses one of its lanes for

@@ -36,6 +36,7 @@ type feed struct {
 
 	mu         sync.Mutex
 	next       int64 // what is fetched next, or paused
+	fields     []int // of the source, that are decoded
 	epoch      int
 	recovering bool      // the archive is being read
 	failed     error     // the partition is stopped
@@ -48,6 +49,7 @@ type feed struct {
 // ask is what a feed wants fetched.
 type ask struct {
 	offset int64
+	fields []int // of the source, that the batch must hold
 	epoch  int
 }
 
@@ -62,11 +64,13 @@ func newFeed(partition int32, batch func() *column.Batch, wake chan<- struct{}) 
 	return f
 }
 
-// seek makes the fetcher read from offset on and returns the new epoch.
-func (f *feed) seek(offset int64) int {
+// seek makes the fetcher read from offset on, these fields of each record, and returns the new epoch. The fields must stay
+// as they are from then on.
+func (f *feed) seek(offset int64, fields []int) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.next, f.epoch, f.recovering, f.hole, f.retryAt = offset, f.epoch+1, false, nil, time.Time{}
+	f.fields = fields
 	f.nudge()
 	return f.epoch
 }
@@ -100,7 +104,7 @@ func (f *feed) want(now time.Time) (a ask, ok bool, in time.Duration) {
 		return ask{}, false, wait
 	}
 	f.asked = now
-	return ask{f.next, f.epoch}, true, 0
+	return ask{f.next, f.fields, f.epoch}, true, 0
 }
 
 // take returns an empty batch, nil if all are in use.

@@ -155,7 +155,7 @@ func (f *fetcher) take(ctx context.Context, got *kafkalog.Fetched, a ask, at tim
 		if b == nil {
 			return
 		}
-		f.decode(b, records[:n])
+		f.decode(b, records[:n], a.fields)
 		if !fd.deliver(delivery{batch: b, from: from, next: next, epoch: a.epoch, fetched: at}) {
 			return
 		}
@@ -163,7 +163,9 @@ func (f *fetcher) take(ctx context.Context, got *kafkalog.Fetched, a ask, at tim
 	}
 }
 
-func (f *fetcher) decode(b *column.Batch, records []record.Record) {
+// decode fills a batch with the fields that are folded. That the rest of a record is well-formed is looked at all the same.
+func (f *fetcher) decode(b *column.Batch, records []record.Record, fields []int) {
+	f.decoder.Want(fields)
 	for i := range records {
 		f.decoder.Append(b, &records[i])
 	}

@@ -21,6 +21,7 @@ const (
 type running struct {
 	*fold.Generation
 	namespace string
+	fields    []int // of the source, that it uses
 	logger    *slog.Logger
 
 	stream *stream // that it is read by; nil while it is not active, or full while others are not
@@ -43,9 +44,9 @@ type running struct {
 	refusals [flush.Refusals]int64
 }
 
-func newRunning(cfg fold.Config, logger *slog.Logger) *running {
+func newRunning(cfg fold.Config, fields []int, logger *slog.Logger) *running {
 	return &running{
-		Generation: fold.NewGeneration(cfg), namespace: cfg.Namespace, failures: make([]int, cfg.Lanes),
+		Generation: fold.NewGeneration(cfg), namespace: cfg.Namespace, fields: fields, failures: make([]int, cfg.Lanes),
 		logger: logger.With("generation", cfg.Namespace),
 	}
 }

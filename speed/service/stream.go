@@ -1,5 +1,7 @@
 package service
 
+import "slices"
+
 // A partition is read by two streams at most. Generations that are about equally far share the lead, so that records are
 // fetched and decoded once for all of them. One that is far behind (it is being built, or its store lost data) reads by the
 // trail until it has caught up: it holds up no other. The lead's deliveries go first. One whose memory is full is left out
@@ -10,15 +12,17 @@ type stream struct {
 	feed   *feed
 	epoch  int
 	expect int64 // where the next delivery of this epoch begins; paused when there is nothing to read for
+	fields []int // of the source, that the deliveries of this epoch hold
 }
 
 func newStream(f *feed) *stream { return &stream{feed: f, expect: paused} }
 
-// steer makes the feed read from offset on.
-func (s *stream) steer(offset int64) {
-	if offset != s.expect {
-		s.expect = offset
-		s.epoch = s.feed.seek(offset)
+// steer makes the feed read these fields from offset on. What was decoded without a field that is wanted now is of an epoch
+// that is over.
+func (s *stream) steer(offset int64, fields []int) {
+	if offset != s.expect || !slices.Equal(fields, s.fields) {
+		s.expect, s.fields = offset, fields
+		s.epoch = s.feed.seek(offset, fields)
 	}
 }
 
@@ -45,8 +49,8 @@ func (w *worker) steer() {
 			lead = least(lead, pos)
 		}
 	}
-	w.lead.steer(lead)
-	w.trail.steer(trail)
+	w.lead.steer(lead, w.fields)
+	w.trail.steer(trail, w.fields)
 }
 
 // least returns the smaller of two offsets, of which the first may be paused.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ type worker struct {
 
 	generations chan []Generation
 	gens        map[string]*running // by namespace
+	fields      []int               // of the source, that generations use: others are not decoded; never changed in place
 	refused     map[string]error    // generations that cannot be fed, by namespace
 	broken      bool                // a panic: what is in memory may be anything and is not written
 	fullSince   time.Time           // since when, or since the last report, memory is full; zero while it is not
@@ -116,7 +118,19 @@ func (w *worker) update(list []Generation) {
 			delete(w.refused, ns)
 		}
 	}
+	w.fields = w.used()
 	w.steer()
+}
+
+// used returns the fields of the source that the generations use which are fed, ascending. (A new slice: the fetcher may
+// be reading the old one.)
+func (w *worker) used() []int {
+	fields := []int{} // not nil, which would be all of them
+	for _, g := range w.gens {
+		fields = append(fields, g.fields...)
+	}
+	slices.Sort(fields)
+	return slices.Compact(fields)
 }
 
 // begin adds a generation, unless the source as declared now does not give what it folds.
@@ -124,7 +138,7 @@ func (w *worker) begin(g *Generation) {
 	if w.refused[g.Namespace] != nil {
 		return
 	}
-	err := g.Plan.Reads(w.src)
+	fields, err := g.Plan.Uses(w.src)
 	if block := g.Block[w.src.Name]; err == nil && (!position.ValidBlock(block) || !lane.ValidLanes(g.Lanes)) {
 		err = fmt.Errorf("%d lanes and blocks of %d offsets cannot be", g.Lanes, block)
 	}
@@ -136,7 +150,7 @@ func (w *worker) begin(g *Generation) {
 	w.gens[g.Namespace] = newRunning(fold.Config{
 		Namespace: g.Namespace, Plan: g.Plan, Lanes: g.Lanes, Partition: w.partition,
 		Block: g.Block[w.src.Name], First: g.Origin.Next(w.partition),
-	}, w.logger.With("partition", w.partition.String()))
+	}, fields, w.logger.With("partition", w.partition.String()))
 }
 
 // fold adds a delivery to every generation of its stream that has something to fold for.
