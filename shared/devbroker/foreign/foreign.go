@@ -18,6 +18,9 @@ import (
 // requestMillis is the timeout that admin requests carry.
 const requestMillis = 10_000
 
+// maxBatchBytes lets a batch hold more than the largest record that tidemark reads; brokers decide what they take.
+const maxBatchBytes = 80 << 20
+
 // Dialer opens connections; nil means TCP.
 type Dialer = func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -40,7 +43,8 @@ type Record struct {
 }
 
 func (c Client) open(opts ...kgo.Opt) (*kgo.Client, error) {
-	opts = append(opts, kgo.SeedBrokers(c.addr), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ManualFlushing())
+	opts = append(opts, kgo.SeedBrokers(c.addr), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ManualFlushing(),
+		kgo.ProducerBatchMaxBytes(maxBatchBytes), kgo.BrokerMaxWriteBytes(2*maxBatchBytes))
 	if c.dial != nil {
 		opts = append(opts, kgo.Dialer(c.dial))
 	}
