@@ -51,6 +51,10 @@ mutants: ## Break one line of the code at a time and see a test catch each. ARGS
 crash: ## Let a process die at every named place, and what is left go on; RUN=<regexp> for some of them.
 	$(GO) test -tags crashpoints ./shared/crash ./cmd/tidemark -count=1 -timeout 30m -parallel 4 -v -run '^(TestNames|TestPass|TestCrashPoints)$$/$(RUN)'
 
+.PHONY: writes
+writes: ## Write WRITES (default 100000000) tiles into a real Redis through faults of the network, and count what was lost or done twice.
+	$(GO) test ./testdata/writes -count=1 -timeout 0 -v -writes $(or $(WRITES),100000000) -seed $(or $(SEED),0) -onein $(or $(ONEIN),200)
+
 .PHONY: fuzz
 fuzz: ## Fuzz all that reads bytes from outside, FUZZTIME (default 30s) each; the last line counts executions.
 	@GO="$(GO)" FUZZTIME="$(or $(FUZZTIME),30s)" ./testdata/fuzz.sh

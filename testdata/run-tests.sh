@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test this machine can run, then says what was left out, why, and the command that adds it. The packages run
 # with the race detector; the process tests, which start real servers and real tidemarks, run as users build it, and so
-# does the simulation, whose worlds have no goroutines; then the crash points, in a binary of their own. Then every fuzz target
+# does the simulation, whose worlds have no goroutines, and the million writes, whose rate is the point; then the crash points, in a binary of their own. Then every fuzz target
 # runs for FUZZTIME (default 2s; 0 = only its seeds, which are unit tests), and last a third of the mutants, chosen by MUTANTS
 # (default today's date; 0 = none).
 # TIDEMARK_REQUIRE=redis,… makes a missing server a failure instead of a skip.
@@ -10,7 +10,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 packages=$("$GO" list "$@") || exit 1
-unraced='/cmd/tidemark$|/testdata/simulation$'
+unraced='/cmd/tidemark$|/testdata/simulation$|/testdata/writes$'
 processes=$(grep -E "$unraced" <<<"$packages" || true)
 "$GO" test $RACE -timeout 30m -v $(grep -vE "$unraced" <<<"$packages") >"$log" 2>&1
 status=$?

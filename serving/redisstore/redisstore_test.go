@@ -14,7 +14,7 @@ import (
 	"github.com/tidemark-io/tidemark/serving/redisstore"
 	"github.com/tidemark-io/tidemark/serving/store"
 	"github.com/tidemark-io/tidemark/serving/storetest"
-	"github.com/tidemark-io/tidemark/serving/storetest/cutproxy"
+	"github.com/tidemark-io/tidemark/serving/storetest/faultproxy"
 	"github.com/tidemark-io/tidemark/serving/storetest/redisserver"
 	"github.com/tidemark-io/tidemark/shared/lane"
 )
@@ -132,7 +132,7 @@ func TestKeys(t *testing.T) {
 // repeat is refused and tells each caller its own target.
 func TestReplyLost(t *testing.T) {
 	srv := redisserver.Start(t)
-	p := cutproxy.Start(t, srv.Addr)
+	p := faultproxy.Start(t, srv.Addr)
 	s := open(t, p.Addr)
 	wantApplied(t, s.Apply(bg, lanes(16, "", "1")))
 	p.CutReplies(1)
@@ -152,7 +152,7 @@ func TestReplyLost(t *testing.T) {
 // TestOnce: a call that must not be sent twice is not, and its outcome is unknown.
 func TestOnce(t *testing.T) {
 	srv := redisserver.Start(t)
-	p := cutproxy.Start(t, srv.Addr)
+	p := faultproxy.Start(t, srv.Addr)
 	s := open(t, p.Addr)
 	first := flush(ids, "", "1")
 	first.Once = true
