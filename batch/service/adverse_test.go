@@ -84,6 +84,36 @@ func TestStateParted(t *testing.T) {
 	}
 }
 
+// TestOtherShape shows that a namespace that has other lanes or blocks in the store than in the journals is refused,
+// whatever the number of the store's manifest is, and that both are named.
+func TestOtherShape(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*manifest.Generation)
+		says   []string
+	}{
+		"lanes":  {func(g *manifest.Generation) { g.Lanes *= 2 }, []string{"lanes there and", "in the journals"}},
+		"blocks": {func(g *manifest.Generation) { g.Blocks["clicks"] = 1 << 20 }, []string{"clicks:1048576", "there and of map", "in the journals"}},
+	} {
+		for _, older := range []int64{0, 1} {
+			w, _ := twoRuns(t)
+			m := w.manifest("visitor")
+			w.store = memstore.New()
+			m.Seq -= older
+			c.change(m.Served())
+			body, err := m.Encode()
+			must(t, err)
+			_, err = w.store.PutManifest(t.Context(), manifest.Key(m.Job, m.View), m.Seq, body)
+			must(t, err)
+			_, err = w.service().Once(t.Context())
+			for _, says := range append(c.says, m.Namespace(m.Served()), w.state) {
+				if !errors.Is(err, publish.ErrNewer) || !strings.Contains(err.Error(), says) {
+					t.Errorf("%s, %d older: got %v, want ErrNewer with %q", name, older, err, says)
+				}
+			}
+		}
+	}
+}
+
 // TestManyProcesses makes runs with several processes at once over one new state folder: none of them fails.
 func TestManyProcesses(t *testing.T) {
 	for seed := range uint64(8) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/tidemark-io/tidemark/batch/journal"
@@ -124,6 +125,9 @@ func (v *viewState) known(own int64, want []byte, seq int64, body []byte) error 
 		if at < 0 {
 			return foreign(v, seq, body)
 		}
+		if why := shaped(stored, v.gens[at]); why != "" {
+			return parted(v, seq, why)
+		}
 		if v.gens[at].member.Inherited != nil {
 			continue // the journal says of it what the manifest said
 		}
@@ -138,6 +142,18 @@ func (v *viewState) known(own int64, want []byte, seq int64, body []byte) error 
 		return parted(v, seq, "the journals make another of that number")
 	}
 	return nil
+}
+
+// shaped tells how the lanes or blocks of a generation differ between the store and the journals, "" if they do not: rows
+// of one namespace that lie in 16 lanes for one process and in 32 for another would be two sets of rows.
+func shaped(stored *manifest.Generation, g *generation) string {
+	switch {
+	case stored.Lanes != g.Lanes:
+		return fmt.Sprintf("namespace %s has %d lanes there and %d in the journals", g.Namespace(), stored.Lanes, g.Lanes)
+	case !maps.Equal(stored.Blocks, g.Blocks):
+		return fmt.Sprintf("namespace %s has blocks of %v there and of %v in the journals", g.Namespace(), stored.Blocks, g.Blocks)
+	}
+	return ""
 }
 
 // parted is the error about journals that were the store's once and have another history since.
