@@ -125,6 +125,7 @@ func BenchmarkFullRun(b *testing.B) {
 		b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/float64(b.N)/float64(rows), "cpu-ns/event")
 		b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "events/s")
 	})
+	b.Run("duckdb", func(b *testing.B) { besideDuckDB(b, j, dir, cut) })
 }
 
 // scanAll reads the columns that the views use, on two goroutines as a run does.
@@ -145,7 +146,8 @@ func scanAll(b *testing.B, j *job.Job, dir string, origin, cut position.Cut) {
 	all.Wait()
 }
 
-func fullRun(b *testing.B, j *job.Job, archive, out string, cut position.Cut) {
+// fullRun makes run files and returns how many rows each view has.
+func fullRun(b *testing.B, j *job.Job, archive, out string, cut position.Cut) map[string]int64 {
 	b.Helper()
 	var tasks []*recompute.Task
 	for _, p := range j.Plans {
@@ -159,14 +161,17 @@ func fullRun(b *testing.B, j *job.Job, archive, out string, cut position.Cut) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, o := range outcomes {
+	rows := map[string]int64{}
+	for i, o := range outcomes {
 		if o.Mismatch != nil {
 			b.Fatalf("%+v", o.Mismatch)
 		}
 		if err := o.Draft.Discard(); err != nil {
 			b.Fatal(err)
 		}
+		rows[j.Plans[i].Spec().Name] = o.Rows
 	}
+	return rows
 }
 
 // benchNode runs every role on a development broker, with traffic at this rate.
