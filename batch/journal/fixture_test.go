@@ -13,7 +13,7 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the frozen fixtures anew")
 
-// TestFrozen shows that journals are written and read as they were when codec 1 was frozen, byte for byte.
+// TestFrozen shows that journals are written and read as they were when codec 2 was frozen, byte for byte.
 func TestFrozen(t *testing.T) {
 	l := journal.Layout{State: t.TempDir(), Job: "shop", View: "user"}
 	g, err := journal.CreateGeneration(l.GenerationJournal("aaaaaaaaaa"), genesis("aaaaaaaaaa"))
@@ -67,5 +67,29 @@ func TestFrozen(t *testing.T) {
 	must(t, err)
 	if files != 13 || back.LastChecked() != 3 || back.BasesFrom() != 1 || back.Pending() == nil {
 		t.Fatalf("%d files, %+v", files, back)
+	}
+}
+
+// TestFirstCodec shows that journals of codec 1, which know no topics, are read as they always were, and gone on with.
+func TestFirstCodec(t *testing.T) {
+	l := journal.Layout{State: filepath.Join(t.TempDir(), "state"), Job: "shop", View: "user"}
+	must(t, os.CopyFS(l.State, os.DirFS(filepath.Join("testdata", "state-1"))))
+	g, err := journal.OpenGeneration(l.GenerationJournal("aaaaaaaaaa"))
+	must(t, err)
+	if g.LastChecked() != 3 || g.Pending() == nil || g.Topics != nil || g.Entries() != 9 {
+		t.Fatalf("%+v", g)
+	}
+	must(t, g.Check(checked(4)))
+	g, err = journal.OpenGeneration(l.GenerationJournal("aaaaaaaaaa"))
+	must(t, err)
+	if g.LastChecked() != 4 || g.Entries() != 10 {
+		t.Fatalf("%+v", g)
+	}
+	for name, entries := range map[string]int64{"user": 3, "lost": 1} {
+		v, err := journal.OpenView(journal.Layout{State: l.State, Job: "shop", View: name}.ViewJournal())
+		must(t, err)
+		if v.Entries() != entries || v.Served() == nil {
+			t.Errorf("view %s: %+v", name, v)
+		}
 	}
 }

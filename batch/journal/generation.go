@@ -10,6 +10,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
 	"github.com/tidemark-io/tidemark/shared/position"
+	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/view"
 )
 
@@ -27,6 +28,14 @@ type Genesis struct {
 	Origin   position.Cut     `json:"origin"` // cut 0
 	Blocks   map[string]int64 `json:"blocks"` // block size by source
 	Lanes    int              `json:"lanes"`
+	// Topics are the very topics that the generation is made of, by source, as far as they were known when it was created. No
+	// run is made of another one's records.
+	Topics map[string]schema.Topic `json:"topics,omitempty"`
+}
+
+// CheckTopic returns an error of class schema.ErrTopic if the generation is made of another topic of the source than this one.
+func (g *Genesis) CheckTopic(source string, now schema.Topic) error {
+	return schema.CheckTopic(source, fmt.Sprintf("generation %d of view %s", g.Number, g.View), g.Topics[source], now)
 }
 
 // Namespace returns the namespace of the generation's lanes and rows.
@@ -195,6 +204,11 @@ func (g *Genesis) validate() error {
 	if !manifest.ValidIdentity(g.Identity) || g.Job == "" || g.View == "" || g.Number < 1 || g.Revision == "" || !lane.ValidLanes(g.Lanes) {
 		return fmt.Errorf("%w: genesis of generation %d (%s) with %d lanes", ErrOrder, g.Number, g.Identity, g.Lanes)
 	}
+	for source, t := range g.Topics {
+		if !t.Valid() {
+			return fmt.Errorf("%w: genesis with topic %q, id %q of source %s", ErrOrder, t.Name, t.ID, source)
+		}
+	}
 	for _, s := range g.Spec.Sources {
 		if !position.ValidBlock(g.Blocks[s.Name]) {
 			return fmt.Errorf("%w: genesis with block size %d of source %s", ErrOrder, g.Blocks[s.Name], s.Name)
@@ -334,6 +348,6 @@ func (j *Generation) Moved() bool { return j.log.moved() }
 func InheritGeneration(job, viewName string, g *manifest.Generation) *Generation {
 	return &Generation{log: &log{kind: "generation"}, Genesis: Genesis{
 		Identity: g.Identity, Job: job, View: viewName, Number: g.Number, Revision: g.Revision, Spec: g.Spec,
-		Origin: g.Origin, Blocks: g.Blocks, Lanes: g.Lanes,
+		Origin: g.Origin, Blocks: g.Blocks, Lanes: g.Lanes, Topics: g.Topics,
 	}}
 }

@@ -24,6 +24,7 @@ func genesis(identity string) journal.Genesis {
 		Identity: identity, Job: "shop", View: "user", Number: 1, Revision: "rev", Lanes: 2,
 		Spec:   view.Spec{Job: "shop", Name: "user", Sources: []schema.Source{{Name: "events", Block: 8}}},
 		Origin: position.Cut{events: 3}, Blocks: map[string]int64{"events": 8},
+		Topics: map[string]schema.Topic{"events": {Name: "shop-events", ID: "AAAAAAAAAAAAAAAAAAAAAQ"}},
 	}
 }
 
@@ -159,7 +160,7 @@ func TestFolderIsReadStrictly(t *testing.T) {
 			return os.Link(filepath.Join(dir, "00000005.json"), filepath.Join(dir, "00000006.json"))
 		}, journal.ErrDamaged},
 		"empty":             {os.RemoveAll, journal.ErrDamaged},
-		"unknown codec":     {func(dir string) error { return write(dir, 6, `{"codec":2,"anything":1}`, `{}`) }, journal.ErrCodec},
+		"unknown codec":     {func(dir string) error { return write(dir, 6, `{"codec":3,"anything":1}`, `{}`) }, journal.ErrCodec},
 		"unknown kind":      {func(dir string) error { return write(dir, 6, head("generation", 6, "new thing"), `{}`) }, journal.ErrCodec},
 		"unknown member":    {func(dir string) error { return write(dir, 6, head("generation", 6, "run failed check"), `{"x":1}`) }, journal.ErrDamaged},
 		"entry of a view":   {func(dir string) error { return write(dir, 6, head("view", 6, "run failed check"), `{"run":2}`) }, journal.ErrDamaged},
@@ -179,7 +180,7 @@ func TestFolderIsReadStrictly(t *testing.T) {
 }
 
 func head(journal string, number int, entry string) string {
-	return fmt.Sprintf(`{"codec":1,"journal":%q,"number":%d,"entry":%q}`, journal, number, entry)
+	return fmt.Sprintf(`{"codec":2,"journal":%q,"number":%d,"entry":%q}`, journal, number, entry)
 }
 
 // write writes an entry with a checksum that fits.

@@ -15,8 +15,12 @@ import (
 	"github.com/tidemark-io/tidemark/batch/durable"
 )
 
-// Codec is the number of the only codec of entries.
-const Codec = 1
+// Codec is the number of the codec that entries are written in. Codec 1, which is read too, lacks a genesis's topics; a journal
+// may have entries of both.
+const Codec = 2
+
+// firstCodec is the oldest codec that is read.
+const firstCodec = 1
 
 // MaxEntries bounds a journal: numbers have eight digits. At a run (two entries) each 15 minutes they last 1,400 years.
 const MaxEntries = 99_999_999
@@ -162,8 +166,8 @@ func decode(b []byte) (header, json.RawMessage, error) {
 	if err := json.Unmarshal(lines[0], &h); err != nil {
 		return h, nil, fmt.Errorf("%w: header: %w", ErrDamaged, err)
 	}
-	if h.Codec != Codec {
-		return h, nil, fmt.Errorf("%w: codec %d: this tidemark reads codec %d", ErrCodec, h.Codec, Codec)
+	if h.Codec < firstCodec || h.Codec > Codec {
+		return h, nil, fmt.Errorf("%w: codec %d: this tidemark reads codecs %d to %d", ErrCodec, h.Codec, firstCodec, Codec)
 	}
 	if err := strict(lines[0], &h); err != nil {
 		return h, nil, fmt.Errorf("%w: header: %w", ErrDamaged, err)

@@ -310,7 +310,7 @@ func (v *View) summary(m *Member, g *Generation) manifest.Generation {
 	k := g.LastChecked()
 	out := manifest.Generation{
 		Identity: g.Identity, Number: g.Number, Revision: g.Revision, State: m.State,
-		Spec: *v.Spec(g), Lanes: g.Lanes, Blocks: g.Blocks, Origin: g.Origin, Run: k, Cut: g.Cut(k),
+		Spec: *v.Spec(g), Lanes: g.Lanes, Blocks: g.Blocks, Origin: g.Origin, Run: k, Cut: g.Cut(k), Topics: g.Topics,
 	}
 	if in := m.Inherited; in != nil {
 		out.Run, out.Cut = in.Run, in.Cut

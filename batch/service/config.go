@@ -41,6 +41,10 @@ type Config struct {
 	// Starts returns the first offsets that the log of a source has, of all its partitions. It is asked when views are
 	// begun, for the partitions that are not archived yet; nil if there is no log to ask, and these then begin at 0.
 	Starts func(ctx context.Context, src *schema.Source) (map[int32]int64, error)
+	// Topics returns the very topic that a source is read from: what the archive says, or else the log; not Known if neither
+	// says. A generation keeps those that it is begun with, and nobody goes on with it if they are others (schema.ErrTopic).
+	// Nil = none is known.
+	Topics func(source string) (schema.Topic, error)
 	// Memory bounds what a run's folds hold, in bytes; default recompute.DefaultMemory.
 	Memory int64
 	// Workers is the number of goroutines of a run; default GOMAXPROCS.

@@ -56,6 +56,9 @@ func (s *Service) openView(ctx context.Context, p *view.Plan, origins func() (ma
 	var last error
 	for range openTries {
 		v, err := openView(s.cfg.State, p)
+		if err == nil {
+			err = s.checkTopics(v)
+		}
 		if err != nil || s.views != nil || s.cfg.readOnly {
 			return v, err
 		}
@@ -162,6 +165,10 @@ func (s *Service) create(v *viewState, known map[string]position.Cut) error {
 	}
 	if g.Lanes == 0 {
 		g.Lanes = lane.DefaultLanes
+	}
+	var err error
+	if g.Topics, err = s.topics(spec.Sources); err != nil {
+		return err
 	}
 	for i := range spec.Sources {
 		src := &spec.Sources[i]

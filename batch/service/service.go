@@ -16,6 +16,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
+	"github.com/tidemark-io/tidemark/shared/schema"
 )
 
 // Service is the batch role of one job. One of Once, Run, Check and Versions may be under way at a time; Status may be
@@ -351,7 +352,7 @@ func (s *Service) tendOnce(ctx context.Context) ([]publish.Status, error) {
 // fatal tells which errors end the role: all but those of a store that is away or of a lane that somebody has to mend, and
 // those that end the making of runs alone.
 func fatal(err error) bool {
-	for _, class := range []error{publish.ErrNewer, ErrForeign, ErrRevision, ErrGone, journal.ErrDamaged, journal.ErrCodec, errPanic} {
+	for _, class := range []error{publish.ErrNewer, schema.ErrTopic, ErrForeign, ErrRevision, ErrGone, journal.ErrDamaged, journal.ErrCodec, errPanic} {
 		if errors.Is(err, class) {
 			return true
 		}

@@ -18,7 +18,7 @@ func (n *node) startArchive(ctx context.Context) error {
 			return fmt.Errorf("describing topic %s: %w", src.Topic, err)
 		}
 		a, err := archive.New(archive.Config{
-			Dir: n.o.archive, Source: src, Log: n.kafka.NewFetcher(t), Logger: n.logger, TailAge: n.tailAge,
+			Dir: n.o.archive, Source: src, Topic: topicOf(t), Log: n.kafka.NewFetcher(t), Logger: n.logger, TailAge: n.tailAge,
 			Partitions: func(ctx context.Context) ([]int32, error) { return n.partitions(ctx, &src) },
 		})
 		if err != nil {

@@ -37,7 +37,7 @@ func batchConfig(j *job.Job, o *options, s store.Store, l logger) (batch.Config,
 	}
 	return batch.Config{
 		Job: j.Name, Plans: plans, State: o.state, Archive: recompute.Folder(o.archive), Store: s, Memory: int64(o.memory), Every: o.every, Wait: o.wait, Logger: l,
-		Grace: leftoverGrace,
+		Grace: leftoverGrace, Topics: archiveTopics(o.archive),
 	}, nil
 }
 
@@ -49,7 +49,7 @@ func newBatchLayer(n *node) (*batchLayer, error) {
 	if cfg.Schedule, err = schedule.Parse(n.cron); err != nil {
 		return nil, usagef("--cron: %w", err)
 	}
-	cfg.Starts = n.starts
+	cfg.Starts, cfg.Topics = n.starts, n.topicOf
 	s, err := batch.New(cfg)
 	if err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ type node struct {
 
 	kafka   *kafkalog.Client // of roles that read the log
 	history *history.Log     // likewise
+	topics  sourceTopics     // likewise: what awaitTopics has found, and nobody changes after
 	store   store.Store      // of roles that use it
 	catalog *catalog         // likewise
 	reader  *lookup.Reader   // likewise
@@ -59,7 +60,7 @@ const ballastPart = 8
 func openNode(ctx context.Context, j *job.Job, d *deployment, l logger) (n *node, err error) {
 	o := &d.options
 	n = &node{
-		job: j, role: d.name, roles: d.roles, o: o, logger: l, cron: d.cron, tailAge: d.tailAge,
+		job: j, role: d.name, roles: d.roles, o: o, logger: l, cron: d.cron, tailAge: d.tailAge, topics: sourceTopics{},
 		failed: make(chan error, 16), ballast: make([]byte, o.memory/ballastPart),
 	}
 	if d.roles.any(storeRoles) {
@@ -135,6 +136,9 @@ func (n *node) awaitTopics(ctx context.Context) error {
 		}
 		if t.Compacted {
 			return usagef("topic %s has cleanup.policy=compact: what was counted would be gone from the log; use a topic with cleanup.policy=delete", t.Name)
+		}
+		if err := n.sameTopic(src, topicOf(t)); err != nil {
+			return err
 		}
 		if !t.AppendTime {
 			n.logger.Warn("the topic keeps the producers' own record times (CreateTime), so no broker's clock bounds the events' times: "+

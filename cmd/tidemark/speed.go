@@ -90,7 +90,7 @@ func (n *node) startSpeed(ctx context.Context) (*speedLayer, error) {
 	s, err := service.New(service.Config{
 		Sources: n.job.Sources, NewLog: func(topic string) service.Log { return n.kafka.NewFetcher(byName[topic]) },
 		Store: n.store, Archive: archivefile.Dir(n.o.archive), Ownership: own,
-		Generations: n.catalog.generations, Logger: n.logger, Linger: n.o.linger,
+		Generations: n.generations, Logger: n.logger, Linger: n.o.linger,
 		Drain: min(maxDrain, group.DrainLimit()), Grace: n.o.grace + maxDrain, // the node is the judge of grace
 	})
 	if err != nil {

@@ -1,6 +1,10 @@
 package archivefile
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/tidemark-io/tidemark/shared/schema"
+)
 
 // OpenBytes opens a file that is in memory; its name and folder are not looked at.
 func OpenBytes(b []byte) (*Reader, error) {
@@ -44,4 +48,9 @@ func sealOf(b []byte) (s *seal, start int, footer []byte, ok bool) {
 
 func uint32At(b []byte, at int) uint32 {
 	return uint32(b[at]) | uint32(b[at+1])<<8 | uint32(b[at+2])<<16 | uint32(b[at+3])<<24
+}
+
+// DecodeTopic reads the bytes of a source's topic.json.
+func DecodeTopic(source string, b []byte) (schema.Topic, error) {
+	return decodeTopic("topic.json", source, b)
 }

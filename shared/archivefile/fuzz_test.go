@@ -2,6 +2,7 @@ package archivefile_test
 
 import (
 	"errors"
+	"os"
 	"testing"
 
 	"github.com/tidemark-io/tidemark/shared/archivefile"
@@ -55,4 +56,23 @@ func readAll(t *testing.T, b []byte) {
 	if err != nil && !errors.Is(err, archivefile.ErrDamaged) {
 		t.Fatalf("an error of no class: %v", err)
 	}
+}
+
+// FuzzTopic reads any bytes as the file that says which topic a source's archive holds: they are refused with a class, or
+// name a topic.
+func FuzzTopic(f *testing.F) {
+	frozen, err := os.ReadFile("testdata/trips/topic.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(frozen)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		topic, err := archivefile.DecodeTopic("trips", b)
+		if err != nil && !errors.Is(err, archivefile.ErrDamaged) && !errors.Is(err, archivefile.ErrVersion) {
+			t.Fatalf("an error of no class: %v", err)
+		}
+		if err == nil && !topic.Valid() {
+			t.Fatalf("read %+v", topic)
+		}
+	})
 }

@@ -154,13 +154,23 @@ func each(dir, source string, value func(*Coverage) int64) (map[position.Partiti
 	return values, nil
 }
 
-// RemoveAbandoned removes the temporary files of partition p that were last written before the given time: what a writer
-// that was killed has left. A live writer's must be younger. It returns how many there were.
+// RemoveAbandoned removes the temporary files of partition p, and of its source, that were last written before the given
+// time: what a writer that was killed has left. A live writer's must be younger. It returns how many there were.
 func RemoveAbandoned(dir string, p position.Partition, before time.Time) (int, error) {
-	folder := Folder(dir, p)
+	removed := 0
+	for _, folder := range []string{Folder(dir, p), filepath.Dir(Folder(dir, p))} {
+		n, err := removeAbandoned(folder, before)
+		if removed += n; err != nil {
+			return removed, fmt.Errorf("removing abandoned files of %s: %w", p, err)
+		}
+	}
+	return removed, nil
+}
+
+func removeAbandoned(folder string, before time.Time) (int, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return 0, fmt.Errorf("looking for abandoned files of %s: %w", p, err)
+		return 0, err
 	}
 	removed := 0
 	for _, e := range entries {
@@ -175,7 +185,7 @@ func RemoveAbandoned(dir string, p position.Partition, before time.Time) (int, e
 			err = os.Remove(filepath.Join(folder, e.Name()))
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return removed, fmt.Errorf("removing abandoned file of %s: %w", p, err)
+			return removed, err
 		}
 		removed++
 	}

@@ -59,7 +59,8 @@ func (s Stretch) Range() position.Range {
 	return position.Range{From: s.Archive.From, Next: s.Topic.Next}
 }
 
-// Stretches returns what there is of each partition of src, in order. A topic that does not exist has nothing.
+// Stretches returns what there is of each partition of src, in order. A topic that does not exist has nothing; one that the
+// archive was not filled from is an error of class schema.ErrTopic.
 func (l *Log) Stretches(ctx context.Context, src *schema.Source) ([]Stretch, error) {
 	found := map[int32]Stretch{}
 	ids, err := archivefile.Partitions(l.Dir, src.Name)
@@ -94,6 +95,9 @@ func (l *Log) topicStretches(ctx context.Context, src *schema.Source, found map[
 		return nil
 	case err != nil:
 		return fmt.Errorf("describing topic of source %s: %w", src.Name, err)
+	}
+	if err := archivefile.CheckTopic(l.Dir, src.Name, schema.Topic{Name: t.Name, ID: t.IDText()}); err != nil {
+		return err
 	}
 	bounds, err := l.Topics.Bounds(ctx, src.Topic, t.Partitions)
 	if err != nil {

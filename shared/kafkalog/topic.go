@@ -2,6 +2,7 @@ package kafkalog
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"regexp"
@@ -25,6 +26,14 @@ type Topic struct {
 	AppendTime bool
 	// Compacted tells whether the broker may delete records that have a successor with the same key.
 	Compacted bool
+}
+
+// IDText returns the id as Kafka's own tools print it; empty if the cluster gave the topic none.
+func (t Topic) IDText() string {
+	if t.ID == ([16]byte{}) {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(t.ID[:])
 }
 
 // TopicSpec says what topic to create.

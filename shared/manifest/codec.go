@@ -10,8 +10,11 @@ import (
 	"io"
 )
 
-// Codec is the number of the only codec there is.
-const Codec = 1
+// Codec is the number of the codec that is written. Codec 1, which is read too, lacks the generations' topics.
+const Codec = 2
+
+// firstCodec is the oldest codec that is read.
+const firstCodec = 1
 
 // ErrDamaged is the class of errors about bytes that are no manifest, ErrCodec of those of an unknown codec.
 var (
@@ -59,8 +62,8 @@ func Decode(b []byte) (*Manifest, error) {
 	if err := json.Unmarshal(b[:cut], &env); err != nil {
 		return nil, fmt.Errorf("%w: %d bytes: %w", ErrDamaged, len(b), err)
 	}
-	if env.Codec != Codec {
-		return nil, fmt.Errorf("%w %d: this tidemark reads codec %d", ErrCodec, env.Codec, Codec)
+	if env.Codec < firstCodec || env.Codec > Codec {
+		return nil, fmt.Errorf("%w %d: this tidemark reads codecs %d to %d", ErrCodec, env.Codec, firstCodec, Codec)
 	}
 	var tr trailer
 	if err := strict(b[cut:], &tr); err != nil || tr.SHA256 != digest(b[:cut]) {

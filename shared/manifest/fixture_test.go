@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	"github.com/tidemark-io/tidemark/shared/manifest"
@@ -18,7 +19,7 @@ func TestFrozen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join("testdata", "manifest-1.json")
+	path := filepath.Join("testdata", "manifest-2.json")
 	if *rewrite {
 		if err := os.WriteFile(path, got, 0o600); err != nil {
 			t.Fatal(err)
@@ -30,5 +31,24 @@ func TestFrozen(t *testing.T) {
 	}
 	if m, err := manifest.Decode(want); err != nil || m.Served().Number != 2 {
 		t.Fatalf("%+v, %v", m, err)
+	}
+}
+
+// TestFirstCodec shows that a manifest of codec 1, which knows no topics, is read as it always was.
+func TestFirstCodec(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("testdata", "manifest-1.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := manifest.Decode(b)
+	if err != nil || m.Served().Number != 2 || m.Served().Topics != nil {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	want := sample()
+	for i := range want.Generations {
+		want.Generations[i].Topics = nil
+	}
+	if !reflect.DeepEqual(m, want) {
+		t.Errorf("read %+v\nwant %+v", m, want)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/position"
+	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/view"
 )
 
@@ -48,6 +49,9 @@ type Generation struct {
 	Blocks map[string]int64 `json:"blocks"`
 	// Origin is cut 0: the archive's first offsets when the generation was created.
 	Origin position.Cut `json:"origin"`
+	// Topics are the very topics that the generation is made of, by source, as far as they were known when it was created:
+	// whoever reads another one stops.
+	Topics map[string]schema.Topic `json:"topics,omitempty"`
 	// Run is the last checked run, 0 for none, and Cut its cut; without a run it is the origin.
 	Run int64        `json:"run"`
 	Cut position.Cut `json:"cut"`
@@ -149,6 +153,11 @@ func (g *Generation) faults(fault func(format string, args ...any)) {
 			fault("generation %d: block size %d of source %s", g.Number, b, source)
 		}
 	}
+	for source, t := range g.Topics {
+		if !t.Valid() {
+			fault("generation %d: topic %q with id %q of source %s", g.Number, t.Name, t.ID, source)
+		}
+	}
 	for i := range g.Spec.Sources {
 		if name := g.Spec.Sources[i].Name; g.Blocks[name] == 0 {
 			fault("generation %d: no block size of source %s", g.Number, name)
@@ -157,6 +166,11 @@ func (g *Generation) faults(fault func(format string, args ...any)) {
 	if !g.Cut.AtLeast(g.Origin) {
 		fault("generation %d: cut %s lies before origin %s", g.Number, g.Cut, g.Origin)
 	}
+}
+
+// CheckTopic returns an error of class schema.ErrTopic if the generation is made of another topic of the source than this one.
+func (m *Manifest) CheckTopic(g *Generation, source string, now schema.Topic) error {
+	return schema.CheckTopic(source, fmt.Sprintf("generation %d of view %s", g.Number, m.View), g.Topics[source], now)
 }
 
 // IdentityLength is the number of characters of an identity.

@@ -20,6 +20,7 @@ func sample() *manifest.Manifest {
 			Spec:   view.Spec{Job: "shop", Name: "user", Sources: []schema.Source{{Name: "events"}}},
 			Blocks: map[string]int64{"events": 2048},
 			Origin: position.Cut{events: 100}, Run: 2, Cut: position.Cut{events: 4096},
+			Topics: map[string]schema.Topic{"events": {Name: "shop-events", ID: "AAAAAAAAAAAAAAAAAAAAAQ"}},
 		}
 	}
 	return &manifest.Manifest{Seq: 7, Job: "shop", View: "user", Generations: []manifest.Generation{
@@ -75,7 +76,7 @@ func TestUnknownCodecIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b = bytes.Replace(b, []byte(`"codec":1`), []byte(`"codec":2`), 1)
+	b = bytes.Replace(b, []byte(`"codec":2`), []byte(`"codec":3`), 1)
 	if _, err := manifest.Decode(b); !errors.Is(err, manifest.ErrCodec) {
 		t.Fatalf("got %v", err)
 	}

@@ -48,7 +48,7 @@ func New(cfg Config) (*Archiver, error) {
 
 // Run archives until ctx ends; then it closes tails (if TailAge is set) and returns nil. A partition whose log is trimmed
 // past what is archived (ErrLost), truncated or damaged is stopped, logged and shown by Stats, and the others go on; when
-// none is left, Run returns their errors. An error of the archive itself (full disk, conflicting or damaged files) ends
+// none is left, Run returns their errors. Another topic than the archive was filled from (schema.ErrTopic), and an error of the archive itself (full disk, conflicting or damaged files), end
 // Run at once. A log that cannot be reached is waited for. Run may be called once.
 func (a *Archiver) Run(ctx context.Context) error {
 	err := a.run(ctx)
@@ -68,6 +68,9 @@ func (a *Archiver) Run(ctx context.Context) error {
 }
 
 func (a *Archiver) run(ctx context.Context) error {
+	if err := archivefile.KeepTopic(a.cfg.FS, a.cfg.Dir, a.cfg.Source.Name, a.cfg.Topic); err != nil {
+		return fmt.Errorf("archiving %s: %w", a.cfg.Source.Name, err)
+	}
 	var wants []kafkalog.Want
 	for ctx.Err() == nil {
 		if err := a.refresh(ctx); err != nil {

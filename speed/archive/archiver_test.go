@@ -119,6 +119,7 @@ type setup struct {
 	files func(archive.File)
 	// memory replaces Config.MemoryBytes if it is not 0; it may be lower than that admits.
 	memory int64
+	is     schema.Topic // Config.Topic
 }
 
 // run archives until there is nothing new, or for some fetches only.
@@ -127,7 +128,7 @@ func (s *setup) run(t *testing.T, seed uint64, fetches int) (*archive.Archiver, 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	a, err := archive.New(archive.Config{
-		Dir: s.dir, Source: s.src, Logger: slog.New(slog.DiscardHandler), FS: s.fs, TailAge: s.tail, Now: s.now, Written: s.files,
+		Dir: s.dir, Source: s.src, Topic: s.is, Logger: slog.New(slog.DiscardHandler), FS: s.fs, TailAge: s.tail, Now: s.now, Written: s.files,
 		Log: &reader{topic: s.log, rand: rand.New(rand.NewPCG(seed, 7)), stop: cancel, left: fetches},
 		Partitions: func(context.Context) ([]int32, error) {
 			var ids []int32

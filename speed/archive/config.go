@@ -38,6 +38,9 @@ type Config struct {
 	Dir string
 	// Source is what is archived.
 	Source schema.Source
+	// Topic is the very topic that Log fetches. The archive keeps it, and nobody fills it from another one. Not Known = it is
+	// not kept.
+	Topic schema.Topic
 	// Log fetches the source's topic.
 	Log Log
 	// Partitions returns the numbers of the topic's partitions; it is asked every PartitionsEvery, since a topic may grow.
