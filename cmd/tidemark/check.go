@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -47,11 +48,14 @@ func counted(n int, of string) string {
 
 func newPlan() *cobra.Command {
 	var o options
+	var from, source string
 	cmd := &cobra.Command{
 		Use:   "plan JOB",
 		Short: "Show what features become: shared states, the columns they read, the tasks that keep them",
 		Long: `plan shows, for each view, the states that its features share, the fields and computed columns that these read, and the tasks
-that keep them: for each partition of a source one archiver and one fold, for each lane one merge and one publication.`,
+that keep them: for each partition of a source one archiver and one fold, for each lane one merge and one publication.
+With --from it folds the first million lines of a file (as gen --out writes and produce reads them) into rows, and says how large
+these are and what they will take in Redis.`,
 		ValidArgsFunction: completeJob,
 		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -62,22 +66,51 @@ that keep them: for each partition of a source one archiver and one fold, for ea
 			if err != nil {
 				return err
 			}
+			var rows map[string]*rowSizes
+			if from != "" {
+				if rows, err = readSample(cmd, j, source, from); err != nil {
+					return err
+				}
+			}
 			if o.json() {
-				return planJSON(cmd.OutOrStdout(), j)
+				return planJSON(cmd.OutOrStdout(), j, rows)
 			}
 			for i := range j.Sources {
 				printSource(cmd.OutOrStdout(), &j.Sources[i])
 			}
 			for i := range j.Plans {
-				if err := printPlan(cmd.OutOrStdout(), j.Plans[i]); err != nil {
+				if err := printPlan(cmd.OutOrStdout(), j.Plans[i], rows[j.Plans[i].Spec().Name]); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
 	}
-	o.outputFlag(cmd.Flags())
+	f := cmd.Flags()
+	o.outputFlag(f)
+	f.StringVar(&from, "from", "", "`FILE` with lines to make rows of; - is standard input")
+	f.StringVar(&source, "source", "", "`NAME` of the source that the file's lines are of (default the job's only one)")
 	return cmd
+}
+
+// readSample makes rows of a file's lines.
+func readSample(cmd *cobra.Command, j *job.Job, source, from string) (map[string]*rowSizes, error) {
+	src, err := pickSource(j, source)
+	if err != nil {
+		return nil, err
+	}
+	in, err := openLines(j, src, from, cmd.InOrStdin())
+	if err != nil {
+		return nil, err
+	}
+	rows, read, err := sampleRows(j, src, in)
+	if err := errors.Join(err, in.Close()); err != nil {
+		return nil, err
+	}
+	if read == maxSampleLines {
+		fmt.Fprintf(cmd.ErrOrStderr(), "only the first %d lines of %s are looked at\n", read, from)
+	}
+	return rows, nil
 }
 
 // plannedState is a state of a plan as JSON.
@@ -111,7 +144,7 @@ func statesOf(p *view.Plan) []plannedState {
 	return out
 }
 
-func planJSON(w io.Writer, j *job.Job) error {
+func planJSON(w io.Writer, j *job.Job, rows map[string]*rowSizes) error {
 	type sourcePlan struct {
 		Source      string `json:"source"`
 		Topic       string `json:"topic"`
@@ -125,6 +158,7 @@ func planJSON(w io.Writer, j *job.Job) error {
 		Lanes    int            `json:"lanes"`
 		Features int            `json:"features"`
 		States   []plannedState `json:"states"`
+		Rows     *rowSizes      `json:"rows,omitempty"`
 	}
 	out := struct {
 		Job     string       `json:"job"`
@@ -138,6 +172,7 @@ func planJSON(w io.Writer, j *job.Job) error {
 	for _, p := range j.Plans {
 		out.Views = append(out.Views, viewPlan{
 			View: p.Spec().Name, Revision: p.Revision(), Lanes: laneCount(p.Spec()), Features: len(p.Features()), States: statesOf(p),
+			Rows: rows[p.Spec().Name],
 		})
 	}
 	return json.NewEncoder(w).Encode(out)
@@ -155,7 +190,7 @@ func printSource(w io.Writer, s *schema.Source) {
 	fmt.Fprintln(w, "  each partition is one task of the archive, and of the speed layer one fetch and decode, and a fold for each view")
 }
 
-func printPlan(w io.Writer, p *view.Plan) error {
+func printPlan(w io.Writer, p *view.Plan, rows *rowSizes) error {
 	spec := p.Spec()
 	fmt.Fprintf(w, "view %s (revision %.12s): %s from %s\n", spec.Name, p.Revision(), counted(len(p.Features()), "feature"), counted(len(p.States()), "state"))
 	names := make([]string, 0, len(spec.Sources))
@@ -180,7 +215,10 @@ func printPlan(w io.Writer, p *view.Plan) error {
 			fmt.Fprintf(w, "  %s = %s / %s, when read\n", f.Spec.Name, p.Features()[f.Num].Spec.Name, p.Features()[f.Den].Spec.Name)
 		}
 	}
-	return nil
+	if rows == nil {
+		return nil
+	}
+	return rows.print(w)
 }
 
 // durationText prints ms as jobs write them: 30d, 6h, 5m.
