@@ -24,6 +24,8 @@ type Answer struct {
 	Generation *Generation
 	Features   []int     // indices into the plan's features, in the order answered
 	Profiles   []Profile // in the order of the keys asked for, doubles kept
+
+	tiles int // that the rows were made of
 }
 
 // Profile is the answer for one key. With Err nothing else but Key is set.

@@ -29,13 +29,15 @@ func (r *Reader) Lookup(ctx context.Context, viewName string, keys []string, opt
 		if err != nil {
 			return nil, err
 		}
-		if !again {
-			return a, nil
-		}
-		if try == maxTries {
+		if again && try == maxTries {
 			a.distrust()
+			again = false
+		}
+		if !again {
+			r.Stats.answered(a)
 			return a, nil
 		}
+		r.Stats.Again.Add(1)
 		// The lane was begun again, the generation dropped, or this reader slept: nothing cached counts any more.
 		since = r.cfg.Now()
 	}
@@ -121,6 +123,7 @@ func (r *Reader) fill(ctx context.Context, a *Answer, keys []string, opt Options
 		if opt.Frontier {
 			p.Frontier = c.Frontier
 		}
+		a.tiles += len(values[i])
 		merge(g.Plan, m, a.Features, p, values[i], opt, now.UnixMilli())
 	}
 	return again, nil

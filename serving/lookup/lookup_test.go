@@ -129,6 +129,31 @@ func TestClaim(t *testing.T) {
 	}
 }
 
+// TestStats: what is answered is counted, each key once.
+func TestStats(t *testing.T) {
+	w := newWorld(t)
+	w.get()
+	if s := &w.reader.Stats; s.Keys.Load() != 1 || s.Found.Load() != 1 || s.Tiles.Load() != 1 || s.Failed.Load() != 0 {
+		t.Errorf("of one profile of one tile: %d keys, %d found, %d tiles, %d failed", s.Keys.Load(), s.Found.Load(), s.Tiles.Load(), s.Failed.Load())
+	}
+	a, err := w.reader.Lookup(t.Context(), w.plan.Spec().Name, []string{"no:such:kind"}, lookup.Options{})
+	if err != nil || a.Profiles[0].Err == nil {
+		t.Fatalf("%v, %+v", err, a)
+	}
+	w.store.Empty()
+	w.now = w.now.Add(2 * lookup.DefaultCache)
+	w.get()
+	s := &w.reader.Stats
+	for _, reason := range lookup.Reasons() {
+		if want := map[string]int64{lookup.ReasonNotBegun: 1}[reason]; s.Degraded(reason) != want {
+			t.Errorf("%d are degraded for %q, want %d", s.Degraded(reason), reason, want)
+		}
+	}
+	if s.Keys.Load() != 3 || s.Found.Load() != 1 || s.Tiles.Load() != 1 || s.Failed.Load() != 1 {
+		t.Errorf("in all: %d keys, %d found, %d tiles, %d failed", s.Keys.Load(), s.Found.Load(), s.Tiles.Load(), s.Failed.Load())
+	}
+}
+
 // TestMarksAreCached: within the cache's time marks are not read again, past it they are.
 func TestMarksAreCached(t *testing.T) {
 	w := newWorld(t)
@@ -183,6 +208,10 @@ func TestSleeper(t *testing.T) {
 	naps = 1000
 	if p := w.get(); !strings.Contains(p.Degraded, lookup.ReasonSlow) || p.Frontier != nil {
 		t.Errorf("asleep every time: %+v", p)
+	}
+	s := &w.reader.Stats
+	if keys, again, slow := s.Keys.Load(), s.Again.Load(), s.Degraded(lookup.ReasonSlow); keys != 2 || again != 1+3 || slow != 1 {
+		t.Errorf("%d keys, %d times read anew, %d degraded", keys, again, slow)
 	}
 }
 

@@ -61,6 +61,8 @@ type Config struct {
 
 // Reader answers lookups. Safe for concurrent use.
 type Reader struct {
+	Stats Stats
+
 	cfg   Config
 	views map[string]*served
 }
