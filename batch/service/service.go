@@ -27,12 +27,13 @@ type Service struct {
 	publisher *publish.Publisher
 	sweeper   *publish.Sweeper
 
-	mu    sync.Mutex // of the journals in views, and of status
+	mu    sync.Mutex // of the journals in views, of status and figures
 	views []*viewState
 	seen  map[string]publish.Status // by namespace, as of the last pass
 	told  map[string]int64          // by namespace: the last run that was told to be published
 	begun int64                     // lanes begun, as last told
 
+	figures Figures
 	failed error // why no more runs are made
 
 	// Of generations that are built beside the served one, by identity: the archive has nothing that a run could be made
@@ -485,11 +486,13 @@ func (s *Service) pass(ctx context.Context) ([]publish.Status, error) {
 		return nil, err
 	}
 	all, err := s.publisher.Pass(ctx, targets)
-	if n := s.publisher.Counts().Begun; n > s.begun {
+	counts := s.publisher.Counts()
+	if n := counts.Begun; n > s.begun {
 		s.tell(Event{Kind: EventBegun, Done: n - s.begun})
 		s.begun = n
 	}
 	s.mu.Lock()
+	s.figures.Published = counts
 	var published []Event
 	for i := range all {
 		st := &all[i]

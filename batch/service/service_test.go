@@ -480,8 +480,8 @@ func (w *world) runUntilFailure() {
 	m := w.manifest("visitor")
 	w.store.EmptyLane(m.LaneIDs(m.Served())[0])
 	w.awaitLane(m.LaneIDs(m.Served())[0])
-	if !errors.Is(s.Failure(), service.ErrCheck) {
-		w.t.Errorf("failure %v", s.Failure())
+	if f := s.Figures(); !errors.Is(s.Failure(), service.ErrCheck) || f.Failed != 1 || !f.Looked.IsZero() {
+		w.t.Errorf("failure %v, figures %+v", s.Failure(), f)
 	}
 	cancel()
 	if err := <-done; !errors.Is(err, service.ErrCheck) || !strings.Contains(err.Error(), "view visitor") {
@@ -666,7 +666,14 @@ func TestStatus(t *testing.T) {
 	}
 	_, err := s.Once(t.Context())
 	must(t, err)
+	f := s.Figures()
+	if f.Runs[journal.Full] != 2 || len(f.Runs) != 1 || f.Failed != 0 || f.Events == 0 || f.Took == 0 || f.Made.IsZero() || f.Looked.Before(f.Made) {
+		t.Fatalf("%+v", f)
+	}
 	all := s.Status()
+	if f.Published.Begun != 6 || all[0].Rows == 0 || f.Published.Rows != all[0].Rows+all[1].Rows || f.Published.Bytes == 0 {
+		t.Fatalf("%+v of %+v", f.Published, all)
+	}
 	if len(all) != 2 || all[0].Run != 1 || all[0].Kind != journal.Full || all[0].Pending != 0 || !all[0].Lanes.Complete() || all[0].Lanes.Lanes != 2 {
 		t.Fatalf("%+v", all)
 	}

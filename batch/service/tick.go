@@ -49,8 +49,8 @@ type due struct {
 	task *recompute.Task
 }
 
-// tick makes one run of each generation that has something new, or repeats the one that is pending.
-func (s *Service) tick(ctx context.Context) (Report, error) {
+// makeDue makes one run of each generation that has something new, or repeats the one that is pending.
+func (s *Service) makeDue(ctx context.Context) (Report, error) {
 	list, err := s.register(ctx)
 	if errors.Is(err, journal.ErrTaken) {
 		return s.taken(ctx)

@@ -176,6 +176,7 @@ type ViewStatus struct {
 	State      manifest.State
 	Run        int64        // last checked; 0 for none
 	Kind       journal.Kind // of that run; empty for none
+	Rows       int64        // of that run's files
 	Cut        position.Cut
 	Pending    int64          // registered and not checked; 0 for none
 	Lanes      publish.Status // as of the last pass; zero before the first
@@ -193,7 +194,8 @@ func (s *Service) Status() []ViewStatus {
 			}
 			st := ViewStatus{View: g.View, Generation: g.Number, State: g.member.State, Run: g.LastChecked(), Cut: g.Cut(g.LastChecked()), Lanes: s.seen[g.Namespace()]}
 			if st.Run > 0 {
-				st.Kind = g.Runs[st.Run-1].Kind
+				last := &g.Runs[st.Run-1]
+				st.Kind, st.Rows = last.Kind, last.Checked.Rows
 			}
 			if p := g.Pending(); p != nil {
 				st.Pending = p.Number

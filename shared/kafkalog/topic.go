@@ -5,8 +5,10 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +28,8 @@ type Topic struct {
 	AppendTime bool
 	// Compacted tells whether the broker may delete records that have a successor with the same key.
 	Compacted bool
+	// Retention is how long the broker keeps a record by its time; negative if it keeps it for ever, or does not say.
+	Retention time.Duration
 }
 
 // IDText returns the id as Kafka's own tools print it; empty if the cluster gave the topic none.
@@ -63,7 +67,7 @@ func (c *Client) Topic(ctx context.Context, name string) (Topic, error) {
 	if len(m.leaders) == 0 {
 		return Topic{}, fmt.Errorf("describing topic %s: %w: it has no partitions", name, ErrNoTopic)
 	}
-	configs, err := c.topicConfigs(ctx, name, "message.timestamp.type", "cleanup.policy")
+	configs, err := c.topicConfigs(ctx, name, "message.timestamp.type", "cleanup.policy", retentionConfig)
 	if err != nil {
 		return Topic{}, err
 	}
@@ -73,7 +77,20 @@ func (c *Client) Topic(ctx context.Context, name string) (Topic, error) {
 		Partitions: slices.Sorted(maps.Keys(m.leaders)),
 		AppendTime: configs["message.timestamp.type"] == "LogAppendTime",
 		Compacted:  slices.Contains(strings.Split(configs["cleanup.policy"], ","), "compact"),
+		Retention:  retention(configs[retentionConfig]),
 	}, nil
+}
+
+// retentionConfig is a topic's setting of how many ms records are kept, -1 = for ever.
+const retentionConfig = "retention.ms"
+
+// retention reads that setting. What is longer than a time.Duration holds is for ever.
+func retention(text string) time.Duration {
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || ms < 0 || ms > int64(math.MaxInt64/time.Millisecond) {
+		return -1
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 // topicConfigs returns the values of some of a topic's settings.

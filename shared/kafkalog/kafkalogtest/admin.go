@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tidemark-io/tidemark/shared/kafkalog"
 )
@@ -14,12 +15,19 @@ func described(b *bench) {
 	if t.Name != b.topic || t.ID == ([16]byte{}) || !slices.Equal(t.Partitions, []int32{0, 1, 2}) || t.AppendTime || t.Compacted {
 		b.Errorf("the topic is described as %+v", t)
 	}
-	b.must(b.foreign.SetConfig(b.ctx, b.topic, "cleanup.policy", "compact,delete"))
+	b.described("cleanup.policy", "compact,delete", func(t kafkalog.Topic) bool { return t.Compacted })
+	b.described("retention.ms", "3600000", func(t kafkalog.Topic) bool { return t.Retention == time.Hour })
+	b.described("retention.ms", "-1", func(t kafkalog.Topic) bool { return t.Retention < 0 })
+}
+
+// described changes a setting and waits until the topic is described so.
+func (b *bench) described(name, value string, so func(kafkalog.Topic) bool) {
+	b.must(b.foreign.SetConfig(b.ctx, b.topic, name, value))
 	for {
 		t, err := b.client.Topic(b.ctx, b.topic)
 		b.must(err)
-		if t.Compacted {
-			break
+		if so(t) {
+			return
 		}
 	}
 }
