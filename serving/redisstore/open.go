@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -42,6 +43,7 @@ type Store struct {
 	client   *redis.Client
 	timeout  time.Duration
 	warnings []string
+	retries  atomic.Int64 // see Retries
 }
 
 var logOnce sync.Once
@@ -86,6 +88,9 @@ func setOptions(o *redis.Options, timeout time.Duration, connections int) {
 	o.PipelinePoolSize = -1 // no second pool beside it
 	o.ReadBufferSize, o.WriteBufferSize = bufferBytes, bufferBytes
 }
+
+// Retries returns how often something was sent again, for whatever reason, since the store was opened.
+func (s *Store) Retries() int64 { return s.retries.Load() }
 
 // Warnings returns what the start check found that costs memory or could not be checked, each with its cure.
 func (s *Store) Warnings() []string { return s.warnings }

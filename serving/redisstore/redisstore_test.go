@@ -147,6 +147,9 @@ func TestReplyLost(t *testing.T) {
 	if n := calls(t, raw(t, srv.Addr), "fcall"); n != 48 {
 		t.Fatalf("the server ran %d calls, want 48: 16, 16 and their repeat", n)
 	}
+	if n := s.Retries(); n != 1 {
+		t.Errorf("%d retries are counted, want 1", n)
+	}
 }
 
 // TestOnce: a call that must not be sent twice is not, and its outcome is unknown.

@@ -37,6 +37,14 @@ type retrier struct {
 
 // again waits as long as is right, and tells whether to send again after err. It may load the function library.
 func (r *retrier) again(ctx context.Context, s *Store, err error) bool {
+	repeats := r.repeats(ctx, s, err)
+	if repeats {
+		s.retries.Add(1)
+	}
+	return repeats
+}
+
+func (r *retrier) repeats(ctx context.Context, s *Store, err error) bool {
 	switch {
 	case missing(err):
 		r.loads++
