@@ -34,7 +34,7 @@ type Service struct {
 	begun int64                     // lanes begun, as last told
 
 	figures Figures
-	failed error // why no more runs are made
+	failed  error // why no more runs are made
 
 	// Of generations that are built beside the served one, by identity: the archive has nothing that a run could be made
 	// of, so that their lanes are begun without one.

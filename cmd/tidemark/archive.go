@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/speed/archive"
@@ -34,16 +35,25 @@ func (n *node) startArchive(ctx context.Context) error {
 
 func (n *node) partitions(ctx context.Context, src *schema.Source) ([]int32, error) {
 	t, err := n.kafka.Topic(ctx, src.Topic)
+	if err == nil {
+		n.metrics.retention.set(src.Name, t.Retention)
+	}
 	return t.Partitions, err
+}
+
+// archiving returns the archivers that were started, in order of sources.
+func (n *node) archiving() []*archive.Archiver {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.archivers)
 }
 
 // archived returns how far the archive of every partition is, in order of sources and partitions; nothing of a source whose
 // partitions are not known yet.
 func (n *node) archived() [][]archive.Progress {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	out := make([][]archive.Progress, 0, len(n.archivers))
-	for _, a := range n.archivers {
+	all := n.archiving()
+	out := make([][]archive.Progress, 0, len(all))
+	for _, a := range all {
 		out = append(out, a.Stats.Partitions())
 	}
 	return out

@@ -63,10 +63,13 @@ func openNode(ctx context.Context, j *job.Job, d *deployment, l logger) (n *node
 		job: j, role: d.name, roles: d.roles, o: o, logger: l, cron: d.cron, tailAge: d.tailAge, topics: sourceTopics{},
 		failed: make(chan error, 16), ballast: make([]byte, o.memory/ballastPart),
 	}
+	n.metrics = newMetrics(n)
 	if d.roles.any(storeRoles) {
-		if n.store, err = openStore(ctx, o, l, ownStore); err != nil {
+		s, err := openStore(ctx, o, l, ownStore)
+		if err != nil {
 			return nil, err
 		}
+		n.store = n.metrics.store.counted(s)
 		n.catalog = newCatalog(j, n.store)
 		n.reader = newReader(j, n.store)
 	}
@@ -77,7 +80,6 @@ func openNode(ctx context.Context, j *job.Job, d *deployment, l logger) (n *node
 		n.history = &history.Log{Dir: o.archive, Topics: n.kafka}
 	}
 	n.journals = batch.NewJournals(o.state, j.Name)
-	n.metrics = newMetrics(n)
 	return n, nil
 }
 

@@ -42,7 +42,7 @@ func bucketOf(d int64) int {
 // Sum returns the sum of what was recorded.
 func (h *Histogram) Sum() float64 { return math.Float64frombits(h.sum.Load()) }
 
-// Below returns how many of the durations counted are less than 1<<e, exactly, for e of at least 2.
+// Below returns how many of the durations counted are less than 1<<e, exactly.
 func (c *Counts) Below(e int) (n int64) {
 	for i, count := range c {
 		if upper(i) >= 1<<e {

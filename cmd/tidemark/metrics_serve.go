@@ -1,0 +1,59 @@
+package main
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tidemark-io/tidemark/serving/lookup"
+)
+
+var serveGroup = metricGroup{title: "Serving"}
+
+var (
+	metricLookupSeconds = serveGroup.histogram("tidemark_lookup_seconds",
+		"Time to answer a lookup request over HTTP, of one key or many.")
+	metricLookupKeys = serveGroup.counter("tidemark_lookup_keys_total", "keys",
+		"Keys answered.")
+	metricLookupFound = serveGroup.counter("tidemark_lookup_found_total", "keys",
+		"Of them, those with events.")
+	metricLookupFailed = serveGroup.counter("tidemark_lookup_failed_keys_total", "keys",
+		"Of them, those answered by an error: a key that cannot be, an as_of that is too old, a row that does not read.")
+	metricLookupDegraded = serveGroup.counter("tidemark_lookup_degraded_total", "keys",
+		"Of them, those that claim no frontier, by reason.", "reason")
+	metricLookupTiles = serveGroup.counter("tidemark_lookup_tiles_total", "tiles",
+		"Tiles of the rows read; by tidemark_lookup_found_total it is the tiles per row.")
+	metricLookupAgain = serveGroup.counter("tidemark_lookup_rereads_total", "requests",
+		"Requests that were read anew, because marks were not to be trusted any more when the row had been read.")
+)
+
+// serveMetrics are the figures of answers.
+type serveMetrics struct {
+	node    *node
+	seconds *prometheus.HistogramVec
+}
+
+func newServeMetrics(n *node) *serveMetrics {
+	return &serveMetrics{node: n, seconds: newHistogram(metricLookupSeconds, prometheus.ExponentialBuckets(0.0002, 2, 14))}
+}
+
+// lookup counts a request.
+func (m *serveMetrics) lookup(d time.Duration, _ int) {
+	m.seconds.WithLabelValues().Observe(d.Seconds())
+}
+
+func (m *serveMetrics) read(r *reading) {
+	if !m.node.roles.any(serveRole) {
+		return
+	}
+	s := &m.node.reader.Stats
+	r.count(metricLookupKeys, s.Keys.Load())
+	r.count(metricLookupFound, s.Found.Load())
+	r.count(metricLookupFailed, s.Failed.Load())
+	for _, reason := range lookup.Reasons() {
+		r.count(metricLookupDegraded, s.Degraded(reason), reason)
+	}
+	r.count(metricLookupTiles, s.Tiles.Load())
+	r.count(metricLookupAgain, s.Again.Load())
+	m.seconds.Collect(r.ch)
+}
