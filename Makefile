@@ -4,7 +4,7 @@ BIN       := .bin
 LINT      := $(BIN)/golangci-lint
 LINT_VER  := v2.15.0
 # Folders called testdata are not part of ./..., so tests in there are named.
-PKGS      := ./... ./testdata/reference ./testdata/simulation ./testdata/mutants ./testdata/kafka
+PKGS      := ./... ./testdata/reference ./testdata/simulation ./testdata/mutants ./testdata/kafka ./testdata/fuzzing
 # -race needs a C compiler; without one the tests run without it and the last lines say so.
 RACE      := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 
@@ -56,5 +56,5 @@ writes: ## Write WRITES (default 100000000) tiles into a real Redis through faul
 	$(GO) test ./testdata/writes -count=1 -timeout 0 -v -writes $(or $(WRITES),100000000) -seed $(or $(SEED),0) -onein $(or $(ONEIN),200)
 
 .PHONY: fuzz
-fuzz: ## Fuzz all that reads bytes from outside, FUZZTIME (default 30s) each; the last line counts executions.
+fuzz: ## Fuzz all that reads bytes from outside, FUZZTIME (default 30s) each, or each seed in bulk for FUZZBULK; the last line counts executions.
 	@GO="$(GO)" FUZZTIME="$(or $(FUZZTIME),30s)" ./testdata/fuzz.sh

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 // FuzzEntry reads any bytes as an entry, as they are and with a checksum that fits, and replays it as the first and as a
@@ -36,7 +38,7 @@ func FuzzEntry(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
+	fuzzing.Target(f, func(t *testing.T, b []byte) {
 		for _, b := range [][]byte{b, resealed(b)} {
 			h, body, err := decode(b)
 			if err != nil {

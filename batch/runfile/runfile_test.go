@@ -15,6 +15,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
 	"github.com/tidemark-io/tidemark/shared/tile"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 const identity = "abcdefgh27"
@@ -264,7 +265,7 @@ func FuzzReader(f *testing.F) {
 		must(f, err)
 		f.Add(b)
 	}
-	f.Fuzz(func(t *testing.T, b []byte) {
+	fuzzing.Target(f, func(t *testing.T, b []byte) {
 		r, err := runfile.NewReader(bytes.NewReader(runfile.Reseal(b)), int64(len(b)), "fuzz")
 		if err != nil {
 			return

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/serving/api"
 	"github.com/tidemark-io/tidemark/serving/lookup"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 // FuzzGet: whatever stands in a URL, the answer is JSON with a status that docs/http.md names.
@@ -24,7 +25,7 @@ func FuzzGet(f *testing.F) {
 	f.Add("user:%00", ",", "1969-12-31T23:59:59Z", "true")
 	f.Add("../../x", "*", "9999-12-31T23:59:59.999999999Z", "0")
 	mux := w.mux()
-	f.Fuzz(func(t *testing.T, key, features, asOf, frontier string) {
+	fuzzing.Target(f, func(t *testing.T, key, features, asOf, frontier string) {
 		target := "/v1/jobs/shop/views/" + w.plan.Spec().Name + "/profiles/" + url.PathEscape(key) + "?" +
 			url.Values{"features": {features}, "as_of": {asOf}, "frontier": {frontier}}.Encode()
 		wellFormed(t, mux, httptest.NewRequest(http.MethodGet, target, nil))
@@ -41,7 +42,7 @@ func FuzzBatchGet(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	mux := w.mux()
-	f.Fuzz(func(t *testing.T, body []byte) {
+	fuzzing.Target(f, func(t *testing.T, body []byte) {
 		target := "/v1/jobs/shop/views/" + w.plan.Spec().Name + "/profiles:batchGet"
 		wellFormed(t, mux, httptest.NewRequest(http.MethodPost, target, strings.NewReader(string(body))))
 	})

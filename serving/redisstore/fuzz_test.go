@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 // FuzzReplies gives whatever a server may answer to what reads replies: it is refused with a class, or it is an outcome
@@ -21,7 +22,7 @@ func FuzzReplies(f *testing.F) {
 	f.Add([]byte{replyList, 2, replyError, replyNull})
 	f.Add([]byte{replyNumber, 7})
 	id := lane.ID{Namespace: "n"}
-	f.Fuzz(func(t *testing.T, b []byte) {
+	fuzzing.Target(f, func(t *testing.T, b []byte) {
 		reply := (&replies{b}).next(0)
 		flat, ok := reply.([]any)
 		if !ok {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 // answering is a connection to an owner that answers everything alike.
@@ -36,7 +37,7 @@ func FuzzReplies(f *testing.F) {
 	f.Add(uint8(7), []byte("gone"))
 	id := lane.ID{Namespace: "n"}
 	rows := []lane.RowID{{Lane: id, Incarnation: "i", Key: []byte("k")}, {Lane: id, Incarnation: "i", Key: []byte("l")}}
-	f.Fuzz(func(t *testing.T, which uint8, reply []byte) {
+	fuzzing.Target(f, func(t *testing.T, which uint8, reply []byte) {
 		status := http.StatusOK
 		if which >= 128 {
 			status = http.StatusServiceUnavailable

@@ -16,6 +16,7 @@ import (
 	"github.com/tidemark-io/tidemark/serving/storehttp"
 	"github.com/tidemark-io/tidemark/serving/storetest"
 	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 func serve(t testing.TB, s storehttp.Served) string {
@@ -241,7 +242,7 @@ func FuzzHandler(f *testing.F) {
 		f.Add(i, []byte{1, 1, 'n', 7, 1, 'i', 1, 'k', 0, 1, 2, 3})
 	}
 	h := storehttp.Handler(memstore.New())
-	f.Fuzz(func(t *testing.T, route int, body []byte) {
+	fuzzing.Target(f, func(t *testing.T, route int, body []byte) {
 		name := routes[uint(route)%uint(len(routes))]
 		switch got := status(h, request(name, "127.0.0.1:99", body)); got {
 		case http.StatusOK, http.StatusBadRequest, http.StatusInternalServerError:

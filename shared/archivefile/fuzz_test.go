@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/shared/archivefile"
 	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 // FuzzRead shows the reader changed files, as they are and with checksums that fit the change: it may refuse them or give
@@ -16,7 +17,7 @@ func FuzzRead(f *testing.F) {
 	for seed, n := range []int{0, 3, 40} {
 		f.Add(contents(f, write(f, f.TempDir(), src, 0, 0, 100, newGenerator(uint64(seed)).log(n, 0))), uint(0), byte(0))
 	}
-	f.Fuzz(func(t *testing.T, b []byte, at uint, flip byte) {
+	fuzzing.Target(f, func(t *testing.T, b []byte, at uint, flip byte) {
 		changed := append([]byte(nil), b...)
 		if len(changed) > 0 {
 			changed[at%uint(len(changed))] ^= flip

@@ -11,6 +11,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/invariant"
 	"github.com/tidemark-io/tidemark/shared/record"
 	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 func TestReasonsAreFrozen(t *testing.T) {
@@ -232,7 +233,7 @@ func FuzzAppend(f *testing.F) {
 	}
 	alone, after := column.NewBatch(src, 0, true), column.NewBatch(src, 0, true)
 	other := newGenerator(1).document()
-	f.Fuzz(func(t *testing.T, value []byte) {
+	fuzzing.Target(f, func(t *testing.T, value []byte) {
 		alone.Reset(0)
 		after.Reset(0)
 		d.Append(alone, &record.Record{Append: -1, Value: value})

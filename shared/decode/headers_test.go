@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/shared/decode"
 	"github.com/tidemark-io/tidemark/shared/record"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 func TestHeadersRoundTrip(t *testing.T) {
@@ -59,7 +60,7 @@ func TestHeadersRefusesOtherForms(t *testing.T) {
 
 func FuzzHeaders(f *testing.F) {
 	f.Add([]byte("\x03\x02ab\x02c\x01d\x00\x00\x01"))
-	f.Fuzz(func(t *testing.T, form []byte) {
+	fuzzing.Target(f, func(t *testing.T, form []byte) {
 		headers, err := decode.Headers(form)
 		if err == nil && !bytes.Equal(decode.AppendHeaders(nil, headers), form) {
 			t.Fatalf("%q is not the canonical form of %v", form, headers)

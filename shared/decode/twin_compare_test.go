@@ -9,6 +9,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/decode"
 	"github.com/tidemark-io/tidemark/shared/record"
 	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 // subject is the decoder under test for one source, with the decoders of the same source that know one field less.
@@ -212,7 +213,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add(newGenerator(seed).document())
 	}
 	s := newSubject(f, wide())
-	f.Fuzz(func(t *testing.T, value []byte) {
+	fuzzing.Target(f, func(t *testing.T, value []byte) {
 		if len(value) > 8_000 { // the twin's rationals are bounded by it
 			return
 		}

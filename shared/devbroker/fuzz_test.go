@@ -3,6 +3,8 @@ package devbroker
 import (
 	"bytes"
 	"testing"
+
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 // FuzzStamps: whatever a client sends, stamping what it produces and showing what it fetches touches nothing outside of
@@ -14,7 +16,7 @@ func FuzzStamps(f *testing.F) {
 	f.Add(batch, true)
 	f.Add(append(bytes.Clone(batch), batch...), false)
 	f.Add([]byte{0, 0, 0, 8, 0, 1, 0, 13, 0, 0, 0, 7}, true)
-	f.Fuzz(func(t *testing.T, b []byte, stamped bool) {
+	fuzzing.Target(f, func(t *testing.T, b []byte, stamped bool) {
 		size := len(b)
 		produced := bytes.Clone(b)
 		stampBatch(produced, stamped, 1_700_000_000_000)

@@ -7,6 +7,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/expr"
 	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 // FuzzCompile wants every text refused with an ErrExpr, or run over a batch without a panic.
@@ -18,7 +19,7 @@ func FuzzCompile(f *testing.F) {
 	b := column.NewBatch(clicks(), 0, false)
 	appendRow(b, map[string]any{"a": int64(5), "kind": "call", "s": "view", "paid": true}, 0)
 	appendRow(b, map[string]any{}, 0)
-	f.Fuzz(func(t *testing.T, text string) {
+	fuzzing.Target(f, func(t *testing.T, text string) {
 		p, err := env.Compile(text)
 		if err != nil {
 			if !errors.Is(err, expr.ErrExpr) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tidemark-io/tidemark/shared/job"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 const mapped = `
@@ -130,7 +131,7 @@ func FuzzLine(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, line string) {
+	fuzzing.Target(f, func(t *testing.T, line string) {
 		record, err := m.AppendJSON(nil, strings.Split(line, "|"))
 		if err != nil && (!errors.Is(err, job.ErrLine) || len(record) > 0) {
 			t.Fatalf("%q: an error of no class, or with a record: %v", line, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"github.com/tidemark-io/tidemark/shared/job"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 // good is a job without faults, which the cases replace files of.
@@ -105,7 +106,7 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Add("features: {a: {op: top_k, key: [user_id, kind], weight: 1, half_life: 7d, horizon: 60d, limit: 3}}")
 	f.Add("import: {csv: {at: {column: T, time: \"YYYY-MM-DD\"}}}")
-	f.Fuzz(func(t *testing.T, text string) {
+	fuzzing.Target(f, func(t *testing.T, text string) {
 		for _, path := range []string{"sources/clicks.yaml", "views/user.yaml"} {
 			files := good()
 			files[path].Data = []byte(text)
@@ -129,7 +130,7 @@ func FuzzTests(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
+	fuzzing.Target(f, func(t *testing.T, text string) {
 		files := fstest.MapFS{"tests/a.yaml": {Data: []byte(text)}}
 		if _, err := j.LoadTests(files, "shop"); err != nil && !errors.Is(err, job.ErrJob) {
 			t.Fatalf("an error of no class: %v", err)

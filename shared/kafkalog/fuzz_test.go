@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tidemark-io/tidemark/shared/record"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 // FuzzBatches feeds bytes with a valid checksum to the decoder. Whatever comes, it must not panic, deliver nothing below
@@ -16,7 +17,7 @@ func FuzzBatches(f *testing.F) {
 		f.Add(batchSpec{base: 7, entries: es, producer: 3, codec: codec, tx: true}.bytes(f), int64(7), int64(3))
 	}
 	f.Add(batchSpec{base: 9, producer: 3, tx: true, marker: &abort}.bytes(f), int64(8), int64(3))
-	f.Fuzz(func(t *testing.T, set []byte, asked, producer int64) {
+	fuzzing.Target(f, func(t *testing.T, set []byte, asked, producer int64) {
 		asked &= math.MaxInt64
 		if len(set) >= batchHeaderBytes {
 			reseal(set)

@@ -3,6 +3,8 @@ package kafkalog
 import (
 	"slices"
 	"testing"
+
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 // sampleFetchResponse is the body of a Fetch response with two partitions and tagged fields.
@@ -73,7 +75,7 @@ func TestEmptyAnswersAreParsed(t *testing.T) {
 func FuzzResponses(f *testing.F) {
 	f.Add(sampleFetchResponse())
 	f.Add(appendMetadataRequest(nil, "client", "topic"))
-	f.Fuzz(func(_ *testing.T, b []byte) {
+	fuzzing.Target(f, func(_ *testing.T, b []byte) {
 		var r fetchResponse
 		r.parse(wireReader{b: b})
 		parseMetadataResponse(wireReader{b: b})

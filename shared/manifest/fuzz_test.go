@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tidemark-io/tidemark/shared/manifest"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 // FuzzDecode reads any bytes as a manifest, as they are and with a checksum that fits: they are refused with a class, or
@@ -19,7 +20,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(b)
 	f.Add([]byte(`{"codec":1,"manifest":{"seq":1}}` + "\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	fuzzing.Target(f, func(t *testing.T, b []byte) {
 		check(t, b)
 		cut := bytes.IndexByte(b, '\n') + 1
 		check(t, fmt.Appendf(bytes.Clone(b[:cut]), "{\"sha256\":\"%x\"}\n", sha256.Sum256(b[:cut])))

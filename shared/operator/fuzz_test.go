@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/shared/operator"
 	"github.com/tidemark-io/tidemark/shared/window"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 // FuzzMerge gives every kind any bytes: it refuses them, or it has read a state, whose rewriting is written again as it
@@ -31,7 +32,7 @@ func FuzzMerge(f *testing.F) {
 			f.Add(uint8(2*i+j), s.AppendState(nil, 0, t0))
 		}
 	}
-	f.Fuzz(func(t *testing.T, which uint8, state []byte) {
+	fuzzing.Target(f, func(t *testing.T, which uint8, state []byte) {
 		name := names[int(which)/2%len(names)]
 		cfg := goldenStates[name]
 		cfg.Windows = windowSets(name)[which%2]

@@ -10,6 +10,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/tile"
 	"github.com/tidemark-io/tidemark/shared/tile/tiletest"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 var headers = []struct {
@@ -193,7 +194,7 @@ func FuzzTile(f *testing.F) {
 	for _, c := range goldenTiles {
 		f.Add(c.body.Append(c.header.Append(nil)))
 	}
-	f.Fuzz(func(t *testing.T, in []byte) {
+	fuzzing.Target(f, func(t *testing.T, in []byte) {
 		h, enc, err := tile.ParseHeader(in)
 		if err != nil {
 			if !errors.Is(err, tile.ErrDamaged) && !errors.Is(err, tile.ErrCodec) {

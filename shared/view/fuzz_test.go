@@ -10,6 +10,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/tile"
 	"github.com/tidemark-io/tidemark/shared/view"
 	"github.com/tidemark-io/tidemark/shared/view/viewtest"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 // FuzzRow gives the merger what a store may answer for a row: any bytes as the one tile, and beside a sound base. They are
@@ -29,7 +30,7 @@ func FuzzRow(f *testing.F) {
 	f.Add(one.AppendBody(tile.Header{Kind: tile.KindBlock}.Append(nil), 0))
 	base := one.AppendBody(tile.Header{Kind: tile.KindBase, Run: 7}.Append(nil), 0)
 	m, alone := p.NewMerger(), p.NewMerger()
-	f.Fuzz(func(t *testing.T, enc []byte) {
+	fuzzing.Target(f, func(t *testing.T, enc []byte) {
 		if !mergesOrRefuses(t, m, enc) {
 			return
 		}
@@ -83,7 +84,7 @@ func FuzzKey(f *testing.F) {
 	for _, s := range []string{"user:u1", "user:", "device:7", "device:-07", "user:%2C%20", "user:%zz", "pair:a,1", "x", "", ":", "user:\xff"} {
 		f.Add(s)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
+	fuzzing.Target(f, func(t *testing.T, text string) {
 		key, err := p.ParseKey(text)
 		if err != nil {
 			if !errors.Is(err, view.ErrKey) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wide"
 	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/testdata/fuzzing"
 )
 
 func integers(rng *rand.Rand) []int64 {
@@ -169,7 +170,7 @@ func FuzzTuple(f *testing.F) {
 	tuple := Tuple{
 		MemberOf(&schema.Field{Type: schema.Int64}), MemberOf(&schema.Field{Type: schema.String}), MemberOf(&schema.Field{Type: schema.Int32}),
 	}
-	f.Fuzz(func(t *testing.T, in []byte) {
+	fuzzing.Target(f, func(t *testing.T, in []byte) {
 		r := NewReader(in)
 		raw := r.Tuple(tuple, true)
 		if r.Bad() {
