@@ -19,34 +19,41 @@ func DropCall(id lane.ID) lane.Call {
 // Drop makes every lane of a dropped generation say so, and returns the marks as they are then, for a Sweeper, and how many
 // lanes did not say so before. A store
 // that lost the marks, or that a process which knows nothing of the drop has written to, is put right by the next Drop.
-// Errors are the store's.
+// Errors are the store's, of class lane.ErrUnavailable or about lanes that it refuses; the others were dropped all the same.
 func (p *Publisher) Drop(ctx context.Context, namespace string, lanes int) (st Status, changed int, err error) {
 	ids := make([]lane.ID, lanes)
 	for n := range ids {
 		ids[n] = lane.ID{Namespace: namespace, N: n}
 	}
-	marks, err := p.store.Marks(ctx, ids)
+	marks, refused, err := p.marks(ctx, ids)
 	if err != nil {
-		return Status{}, 0, fmt.Errorf("reading marks: %w", err)
+		return Status{}, 0, err
 	}
 	st = Status{Namespace: namespace, Lanes: lanes, Marks: marks}
 	var calls []lane.Call
 	var of []int
+	var errs []error
+	fail := func(err error) {
+		errs = append(errs, err)
+		st.refuse(err)
+	}
 	for n, id := range ids {
-		if marks[n][lane.BatchName] == lane.Dropped {
+		switch {
+		case refused[n] != nil:
+			fail(refused[n])
+		case marks[n][lane.BatchName] == lane.Dropped:
 			st.Done++
-			continue
+		default:
+			calls, of = append(calls, DropCall(id)), append(of, n)
 		}
-		calls, of = append(calls, DropCall(id)), append(of, n)
 	}
 	if len(calls) == 0 {
-		return st, 0, nil
+		return st, 0, errors.Join(errs...)
 	}
-	var errs []error
 	for i, out := range p.store.Apply(ctx, calls) {
 		switch {
 		case out.Err != nil:
-			errs = append(errs, fmt.Errorf("dropping lane %s: %w", calls[i].Lane, out.Err))
+			fail(fmt.Errorf("dropping lane %s: %w", calls[i].Lane, out.Err))
 		case out.Applied:
 			st.Done++
 			changed++

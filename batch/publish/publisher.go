@@ -36,12 +36,18 @@ type Status struct {
 	Empty     int   // lanes without a batch mark
 	Run       int64 // the lowest run that a lane is still to take in; the last run + 1 if there is none
 	RowsLeft  int64 // rows of the run files that lanes are still to take in
+	// Refused says, in order of the lanes, why some were left alone until somebody acts. Not of lanes whose call's outcome is
+	// unknown.
+	Refused []error
 	// Marks are the lanes' marks, by number, as last seen.
 	Marks []lane.Marks
 }
 
 // Complete tells whether every lane has taken in all runs.
 func (s *Status) Complete() bool { return s.Done == s.Lanes }
+
+// Settled tells whether every lane has taken in all runs or was refused: whether there is nothing more to do at once.
+func (s *Status) Settled() bool { return s.Done+len(s.Refused) == s.Lanes }
 
 // Counts are what a publisher has done since it was made.
 type Counts struct {
@@ -89,29 +95,37 @@ const passTime = time.Second
 // Pass reads the marks of all lanes and does what they need, for about a second or until all are done. It returns how
 // far each target is. An error of class lane.ErrUnavailable says that the store was not reached or an outcome is unknown:
 // call Pass again. Others (of class ErrLane, with ErrNewer, lane.ErrMark or
-// runfile.ErrDamaged, or lane.ErrStore) need somebody to act; lanes that
-// have none of them were worked on all the same.
+// runfile.ErrDamaged, or lane.ErrStore) need somebody to act. Lanes that
+// have none of them were worked on all the same: the statuses are there with such an error, and say of which lanes it is.
 func (p *Publisher) Pass(ctx context.Context, targets []*Target) ([]Status, error) {
 	works, err := p.look(ctx, targets)
 	if err != nil {
 		return nil, err
 	}
-	defer closeAll(works)
-	start := time.Now()
-	for time.Since(start) < passTime {
-		batch := active(works, p.limits.CallsInFlight)
-		if len(batch) == 0 {
-			break
-		}
-		if err := p.round(ctx, batch); err != nil {
-			return nil, err
-		}
+	err = p.work(ctx, works)
+	closeAll(works)
+	if err != nil {
+		return nil, err
 	}
 	var errs []error
 	for _, w := range works {
 		errs = append(errs, w.Err)
 	}
 	return statuses(targets, works), errors.Join(errs...)
+}
+
+// work makes calls until the lanes need nothing more or the time of a pass is over. Errors are the context's.
+func (p *Publisher) work(ctx context.Context, works []*work) error {
+	for start := time.Now(); time.Since(start) < passTime; {
+		batch := active(works, p.limits.CallsInFlight)
+		if len(batch) == 0 {
+			break
+		}
+		if err := p.round(ctx, batch); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Publish makes passes until every lane of every target is done. Errors are those of Pass; after one it may be called
@@ -139,6 +153,7 @@ func (p *Publisher) Publish(ctx context.Context, targets []*Target, progress fun
 type work struct {
 	Follower
 	target *Target
+	unread bool  // the store refuses to give its marks
 	rows   int64 // of the call under way
 	file   cursor
 }
@@ -156,14 +171,38 @@ func (p *Publisher) look(ctx context.Context, targets []*Target) ([]*work, error
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	marks, err := p.store.Marks(ctx, ids)
+	marks, refused, err := p.marks(ctx, ids)
 	if err != nil {
-		return nil, fmt.Errorf("reading marks: %w", err)
+		return nil, err
 	}
 	for i, w := range works {
-		w.Observe(marks[i])
+		if w.Err, w.unread = refused[i], refused[i] != nil; !w.unread {
+			w.Observe(marks[i])
+		}
 	}
 	return works, nil
+}
+
+// marks reads the marks of lanes, and says of each lane why the store refuses to give them, nil if it does not: what
+// somebody has put in the place of one lane's marks keeps none of the others. Errors are of class lane.ErrUnavailable, or
+// the context's.
+func (p *Publisher) marks(ctx context.Context, ids []lane.ID) (marks []lane.Marks, refused []error, err error) {
+	marks, err = p.store.Marks(ctx, ids)
+	switch {
+	case err == nil:
+		return marks, make([]error, len(ids)), nil
+	case !errors.Is(err, lane.ErrStore):
+		return nil, nil, fmt.Errorf("reading marks: %w", err)
+	case len(ids) == 1:
+		return make([]lane.Marks, 1), []error{fmt.Errorf("%w: reading the marks of lane %s: %w", ErrLane, ids[0], err)}, nil
+	}
+	half := len(ids) / 2
+	marks, refused, err = p.marks(ctx, ids[:half])
+	if err != nil {
+		return nil, nil, err
+	}
+	more, why, err := p.marks(ctx, ids[half:])
+	return append(marks, more...), append(refused, why...), err
 }
 
 // active returns lanes that need something: those to be begun before all others, because until a lane is begun, speed waits;
@@ -292,14 +331,25 @@ func statuses(targets []*Target, works []*work) []Status {
 	return all
 }
 
+// refuse notes why a lane is left alone, if it is until somebody acts.
+func (s *Status) refuse(err error) {
+	if err != nil && !errors.Is(err, lane.ErrUnavailable) {
+		s.Refused = append(s.Refused, err)
+	}
+}
+
 // add counts a lane.
 func (s *Status) add(g *Generation, n int, w *work) {
+	s.refuse(w.Err)
 	if w.Marks[lane.BatchName] == "" {
 		s.Empty++
 	}
 	switch {
+	case w.unread:
+		s.Run = min(s.Run, g.Lowest) // how far it is is not known: it may need any file that is left
+		return
 	case w.Err != nil && w.Step.Action == Nothing:
-		return // its marks do not say how far it is
+		return // its marks make no sense: it is begun again once they are deleted
 	case w.Step.Action == Nothing:
 		s.Done++
 		return

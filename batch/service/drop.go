@@ -22,12 +22,14 @@ type dropping struct {
 	seen []publish.Status     // of the last look at each that was due
 }
 
-// drop makes the lanes of dropped generations say so. Rows go later, by the sweeper.
+// drop makes the lanes of dropped generations say so. Rows go later, by the sweeper. One that cannot be dropped keeps no
+// other from it.
 func (s *Service) drop(ctx context.Context) error {
-	s.gone.seen = s.gone.seen[:0]
+	s.gone.seen = nil
 	if s.gone.at == nil {
 		s.gone.at = map[string]time.Time{}
 	}
+	var errs []error
 	for _, d := range s.droppedGenerations() {
 		if last, done := s.gone.at[d.namespace]; done && time.Since(last) < droppedEvery {
 			continue
@@ -37,16 +39,18 @@ func (s *Service) drop(ctx context.Context) error {
 		if err == nil {
 			err = removeFiles(d.files)
 		}
-		if err != nil {
-			return fmt.Errorf("dropping generation %d of view %s: %w", d.number, d.view, err)
-		}
 		if changed > 0 {
+			s.sweeper.Forget(d.namespace) // rows may be back, and readers may have read marks that were
 			s.tell(Event{Kind: EventDropped, View: d.view, Generation: d.number})
 		}
-		s.gone.at[d.namespace] = time.Now()
 		s.gone.seen = append(s.gone.seen, st)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("dropping generation %d of view %s: %w", d.number, d.view, err))
+			continue
+		}
+		s.gone.at[d.namespace] = time.Now()
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // ErrLeft is the class of errors about files of a dropped generation that could not be removed. It is tried again.

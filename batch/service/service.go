@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -35,6 +34,7 @@ type Service struct {
 
 	figures Figures
 	failed  error // why no more runs are made
+	refused error // why lanes are left alone
 
 	// Of generations that are built beside the served one, by identity: the archive has nothing that a run could be made
 	// of, so that their lanes are begun without one.
@@ -75,8 +75,9 @@ func (s *Service) Once(ctx context.Context) (Report, error) {
 	if err := s.patient(ctx, func() error { return s.open(ctx) }); err != nil {
 		return Report{}, err
 	}
-	// The first pass begins lanes: speed need not wait for the run.
-	if err := s.patient(ctx, func() error { _, err := s.tend(ctx); return err }); err != nil {
+	// The first pass begins lanes: speed need not wait for the run. Of lanes at fault the last passes tell.
+	var all []publish.Status
+	if err := s.patient(ctx, func() (err error) { all, err = s.tend(ctx); return err }); err != nil && !besides(all, err) {
 		return Report{}, err
 	}
 	report, err := s.tick(ctx)
@@ -87,34 +88,20 @@ func (s *Service) Once(ctx context.Context) (Report, error) {
 	return report, errors.Join(err, s.publishAll(ctx))
 }
 
-// publishAll brings all that is checked to every lane.
+// publishAll brings all that is checked to every lane, but those that somebody has to mend: it returns their errors when
+// the others are done.
 func (s *Service) publishAll(ctx context.Context) error {
-	for done := false; !done; {
-		err := s.patient(ctx, func() error {
-			all, err := s.tend(ctx)
-			if done = err == nil && complete(all); done {
-				err = s.tidy(all)
-			}
+	for {
+		var all []publish.Status
+		err := s.patient(ctx, func() (err error) { all, err = s.tend(ctx); return err })
+		switch {
+		case err != nil && !besides(all, err):
 			return err
-		})
-		if err != nil {
-			return err
+		case settled(all):
+			return errors.Join(err, s.tidy(all))
 		}
 	}
-	return nil
 }
-
-func complete(all []publish.Status) bool {
-	for i := range all {
-		if !all[i].Complete() {
-			return false
-		}
-	}
-	return true
-}
-
-// careEvery is how often the manifest and all marks are looked at.
-const careEvery = time.Second
 
 // Run looks for something to do, as soon as the store's manifests have been seen and then by the schedule, and takes care
 // of the lanes each second, until ctx ends (then it returns nil, having finished what is under way within moments) or
@@ -290,66 +277,6 @@ func (s *Service) awaitOpen(ctx context.Context) error {
 	}
 }
 
-// care keeps manifests and lanes until ctx ends or something fatal happens.
-func (s *Service) care(ctx context.Context) error {
-	trouble := &trouble{s: s}
-	for {
-		var all []publish.Status
-		err := s.reread(ctx)
-		if err == nil {
-			all, err = s.tend(ctx)
-		}
-		if err == nil {
-			err = errors.Join(s.sweep(ctx, all), s.tidy(all))
-		}
-		if fatal(err) || ctx.Err() != nil {
-			return errors.Join(ctx.Err(), err)
-		}
-		trouble.observe(err)
-		if err == nil && !complete(all) {
-			continue // a pass takes a second at most; there is more to do
-		}
-		if err := pause(ctx, careEvery); err != nil {
-			return err
-		}
-	}
-}
-
-// tend keeps the manifests and makes a pass over the lanes. If the store knows more than the journals as last read, or a
-// run's file is gone, another process may have made runs meanwhile: the journals are read again before that is an error, for
-// as long as there is more.
-func (s *Service) tend(ctx context.Context) ([]publish.Status, error) {
-	for try := 1; ; try++ {
-		_, read := s.written()
-		all, err := s.tendOnce(ctx)
-		gone := errors.Is(err, fs.ErrNotExist)
-		if !gone && !errors.Is(err, publish.ErrNewer) && !errors.Is(err, ErrForeign) {
-			return all, err
-		}
-		if err := s.open(ctx); err != nil {
-			return nil, err
-		}
-		if _, now := s.written(); now == read && (!gone || try == goneTries) {
-			return all, err
-		}
-	}
-}
-
-// goneTries bounds how often lanes are looked at again because a file is gone that was there when the runs were listed:
-// another process has removed it as not needed, having brought it to the lane itself.
-const goneTries = 3
-
-func (s *Service) tendOnce(ctx context.Context) ([]publish.Status, error) {
-	if err := s.keepManifests(ctx); err != nil {
-		return nil, err
-	}
-	s.knownBy.Do(func() { close(s.known) })
-	if err := s.drop(ctx); err != nil {
-		return nil, err
-	}
-	return s.pass(ctx)
-}
-
 // fatal tells which errors end the role: all but those of a store that is away or of a lane that somebody has to mend, and
 // those that end the making of runs alone.
 func fatal(err error) bool {
@@ -455,66 +382,4 @@ func (s *Service) keepManifest(ctx context.Context, i int) error {
 	}
 	crash.Point(crash.ManifestAfter)
 	return nil
-}
-
-// targets returns all generations whose lanes are filled. One that is built beside the served one is among them when its
-// first run is checked: its lanes begin at that run's cut, and speed need not fold the whole log for it.
-func (s *Service) targets() ([]*publish.Target, []Event, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var targets []*publish.Target
-	var of []Event
-	for _, v := range s.views {
-		for _, g := range v.gens {
-			if g.made() && (g.member.State != manifest.Building || g.LastChecked() > 0 || s.bare[g.Identity]) {
-				t, err := v.target(g)
-				if err != nil {
-					return nil, nil, err
-				}
-				targets = append(targets, t)
-				of = append(of, Event{View: g.View, Generation: g.Number})
-			}
-		}
-	}
-	return targets, of, nil
-}
-
-// pass makes one pass over all lanes and tells what came of it.
-func (s *Service) pass(ctx context.Context) ([]publish.Status, error) {
-	targets, of, err := s.targets()
-	if err != nil {
-		return nil, err
-	}
-	all, err := s.publisher.Pass(ctx, targets)
-	counts := s.publisher.Counts()
-	if n := counts.Begun; n > s.begun {
-		s.tell(Event{Kind: EventBegun, Done: n - s.begun})
-		s.begun = n
-	}
-	s.mu.Lock()
-	s.figures.Published = counts
-	var published []Event
-	for i := range all {
-		st := &all[i]
-		s.seen[st.Namespace] = *st
-		if last := targets[i].Last(); st.Complete() && s.told[st.Namespace] < last {
-			s.told[st.Namespace] = last
-			e := of[i]
-			e.Kind, e.Run = EventPublished, last
-			published = append(published, e)
-		}
-	}
-	s.mu.Unlock()
-	for _, e := range published {
-		s.tell(e)
-	}
-	return all, err
-}
-
-func (s *Service) sweep(ctx context.Context, all []publish.Status) error {
-	n, err := s.sweeper.Sweep(ctx, append(all, s.gone.seen...))
-	if n > 0 {
-		s.tell(Event{Kind: EventSwept, Done: n})
-	}
-	return err
 }
