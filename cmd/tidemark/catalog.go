@@ -71,7 +71,7 @@ func (c *catalog) generations(ctx context.Context) ([]service.Generation, error)
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, service.Generation{Namespace: m.Namespace(g), Plan: plan, Lanes: g.Lanes, Block: g.Blocks, Origin: g.Origin, Served: g.State == manifest.Served})
+			out = append(out, service.Generation{Namespace: m.Namespace(g), Number: g.Number, Plan: plan, Lanes: g.Lanes, Block: g.Blocks, Origin: g.Origin, Served: g.State == manifest.Served})
 		}
 	}
 	return out, nil

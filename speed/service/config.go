@@ -53,6 +53,7 @@ type Ownership interface {
 // Generation is one generation of a view to feed.
 type Generation struct {
 	Namespace string
+	Number    int64 // among the generations of its view, for people
 	Plan      *view.Plan
 	Lanes     int
 	Block     map[string]int64 // by source

@@ -21,6 +21,8 @@ const (
 type running struct {
 	*fold.Generation
 	namespace string
+	view      string
+	number    int64 // of the view's generations
 	fields    []int // of the source, that it uses
 	logger    *slog.Logger
 

@@ -33,7 +33,9 @@ func (w *worker) steer() {
 	head := int64(paused) // how far the furthest is
 	for _, g := range w.gens {
 		g.stream = nil
-		g.Rewind()
+		if !w.guard(g, func() { g.Rewind() }) {
+			continue
+		}
 		if pos, ok := g.active(); ok && (!room || !g.full(w.cfg.MaxOpenBytes)) {
 			g.stream, head = w.lead, max(head, pos)
 		}

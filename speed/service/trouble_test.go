@@ -9,7 +9,6 @@ import (
 
 	"github.com/tidemark-io/tidemark/shared/kafkalog"
 	"github.com/tidemark-io/tidemark/shared/lane"
-	"github.com/tidemark-io/tidemark/shared/operator"
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/view"
 	"github.com/tidemark-io/tidemark/speed/service"
@@ -255,76 +254,6 @@ func TestUnreachableLog(t *testing.T) {
 			t.Errorf("said %d and %d times", a, b)
 		}
 		s.end(t)
-	})
-}
-
-// explosive is a kind of operator that counts, and panics when it sees 666.
-var explosive = operator.Kind{
-	Name: "explosive", Version: 1,
-	New:        func(operator.Config) (operator.Operator, error) { return explosiveOperator{}, nil },
-	CheckQuery: func(operator.Config, operator.Query) error { return nil },
-}
-
-type explosiveOperator struct{}
-
-func (explosiveOperator) NewStates() operator.States { return &explosiveStates{} }
-
-type explosiveStates struct{}
-
-func (*explosiveStates) Grow(int) {}
-func (*explosiveStates) Reset()   {}
-func (*explosiveStates) Fold(r *operator.Rows) {
-	for _, row := range r.Row {
-		if r.In[0].Present(int(row)) && r.In[0].Ints[row] == 666 {
-			panic("boom")
-		}
-	}
-}
-func (*explosiveStates) Merge(int32, []byte, int64) error                { return nil }
-func (*explosiveStates) AppendState(dst []byte, _ int32, _ int64) []byte { return dst }
-func (*explosiveStates) Result(int32, *operator.Query) operator.Value    { return operator.OfInt(0) }
-
-// TestPanic: an operator that panics stops its partition loudly, with a log that goes on growing there; the others, of
-// the same source too, go on.
-func TestPanic(t *testing.T) {
-	if err := operator.Register(&explosive); err != nil {
-		t.Fatal(err)
-	}
-	inWorld(t, 28, func(t *testing.T, w *world) {
-		spec := specs()[0]
-		spec.Name = "bomb"
-		spec.Features = append(spec.Features, view.FeatureSpec{Name: "bomb", Op: "explosive", Value: []string{"n"}})
-		plan, err := view.Compile(spec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		bomb := &batch{w: w, plan: plan, ns: "j:bomb:cccccccccc"}
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		w.batched.Go(func() { bomb.follow(ctx) })
-		w.topics[0].limit = 100_000
-		s := w.run(func(c *service.Config) {
-			c.Generations = func(ctx context.Context) ([]service.Generation, error) {
-				all, err := w.generations(ctx)
-				g := all[0]
-				g.Namespace, g.Plan, g.Origin = bomb.ns, bomb.plan, nil
-				return append(all, g), err
-			}
-		})
-		s.group.assign(everyPartition)
-		w.traffic(5*time.Second, 10*time.Millisecond)
-		time.Sleep(settle)
-		w.topics[0].produce(1, []byte(`{"ts":1700000000000,"user":"u1","item":"i1","n":666}`))
-		w.produceTo(w.topics[0], 1, 70_000)
-		for range 10 {
-			w.produceTo(w.topics[0], 0, 100)
-			time.Sleep(time.Second)
-		}
-		time.Sleep(settle)
-		if w.said.count("stopped by a panic") != 1 {
-			t.Error("it was not said, or more than once")
-		}
-		w.stoppedOnly(s, "events/1", "stopped at offset", "boom")
 	})
 }
 

@@ -32,8 +32,8 @@ type worker struct {
 	generations chan []Generation
 	gens        map[string]*running // by namespace
 	fields      []int               // of the source, that generations use: others are not decoded; never changed in place
-	refused     map[string]error    // generations that cannot be fed, by namespace
-	broken      bool                // a panic: what is in memory may be anything and is not written
+	refused     map[string]error    // generations that cannot be fed, or panicked, by namespace
+	broken      bool                // a panic of the worker itself: what is in memory may be anything and is not written
 	fullSince   time.Time           // since when, or since the last report, memory is full; zero while it is not
 
 	// Requests of the store outlive run, so that a drain can wait for them; end cancels them.
@@ -53,8 +53,9 @@ type reply struct {
 	err      error
 }
 
-// run works until the context ends or the partition has to stop. A panic of an operator stops this partition loudly and
-// nothing else: what it has not written is folded again by whoever repairs the cause.
+// run works until the context ends or the partition has to stop. A panic of an operator stops the feeding of its generation
+// (see guard), one of the worker itself this partition, loudly and nothing else: what it has not written is folded again by
+// whoever repairs the cause.
 func (w *worker) run(ctx context.Context) {
 	defer w.caught()
 	timer := time.NewTimer(w.cfg.MarksEvery)
@@ -151,6 +152,8 @@ func (w *worker) begin(g *Generation) {
 		Namespace: g.Namespace, Plan: g.Plan, Lanes: g.Lanes, Partition: w.partition,
 		Block: g.Block[w.src.Name], First: g.Origin.Next(w.partition),
 	}, fields, w.logger.With("partition", w.partition.String()))
+	r := w.gens[g.Namespace]
+	r.view, r.number = g.Plan.Spec().Name, g.Number
 }
 
 // fold adds a delivery to every generation of its stream that has something to fold for.
@@ -159,30 +162,38 @@ func (w *worker) fold(s *stream, d delivery) {
 	if d.epoch != s.epoch {
 		return
 	}
-	now := time.Now()
+	now, fed, folded := time.Now(), len(w.gens), false
 	for _, g := range w.gens {
-		if pos, ok := g.active(); ok && g.stream == s && d.next > pos {
-			g.Add(d.batch, d.from, d.next)
+		if pos, ok := g.active(); ok && g.stream == s && d.next > pos && w.guard(g, func() { g.Add(d.batch, d.from, d.next) }) {
 			g.took(d, now, w.stats)
+			folded = true
 		}
 	}
-	if s.expect = d.next; s == w.lead {
+	if s.expect = d.next; s == w.lead && folded {
 		w.progress.change(func(p *PartitionState) { p.Position = d.next })
 	}
 	w.stats.Folded.Add(int64(d.batch.N))
+	if len(w.gens) < fed {
+		w.steer() // without what panicked
+	}
 }
 
 // settle takes the store's answer and decides where the log has to be read from now.
 func (w *worker) settle(r *reply) {
 	g, now := r.gen, time.Now()
 	g.busy = false
-	if r.calls != nil {
-		g.flushed(*r, now, w.stats)
-	} else {
-		g.observed(*r, now, w.stats, w.cfg.MarksEvery)
+	if w.gens[g.namespace] != g {
+		return // it is not fed any more
 	}
-	g.calm()
-	g.Trim()
+	w.guard(g, func() {
+		if r.calls != nil {
+			g.flushed(*r, now, w.stats)
+		} else {
+			g.observed(*r, now, w.stats, w.cfg.MarksEvery)
+		}
+		g.calm()
+		g.Trim()
+	})
 	w.steer()
 }
 
@@ -195,14 +206,25 @@ func (w *worker) pump(now time.Time) time.Duration {
 			continue
 		}
 		what, in := g.due(now, w.cfg)
-		if r := g.request(what); r != nil {
+		r, well := w.request(g, what)
+		if r != nil {
 			g.sent(what, now)
 			w.send(r)
+		}
+		if r != nil || !well {
 			continue
 		}
 		wait = min(wait, in)
 	}
 	return max(wait, time.Millisecond)
+}
+
+// request returns what a step asks of the store, and whether the generation did not panic over it.
+func (w *worker) request(g *running, what step) (r *reply, well bool) {
+	if well = w.guard(g, func() { r = g.request(what) }); !well {
+		w.steer()
+	}
+	return r, well
 }
 
 // send asks the store, in a goroutine of its own.
@@ -258,7 +280,7 @@ func (w *worker) drain(ctx context.Context) (all bool) {
 }
 
 func (w *worker) flushLast(g *running) {
-	if r := g.request(flushAll); r != nil {
+	if r, _ := w.request(g, flushAll); r != nil {
 		g.sent(flushAll, time.Now())
 		w.send(r)
 	}
@@ -267,8 +289,8 @@ func (w *worker) flushLast(g *running) {
 // settleLast takes an answer of the drain. One that failed is the last of its generation.
 func (w *worker) settleLast(r *reply) {
 	r.gen.busy = false
-	if r.calls == nil {
-		return // of a read that was under way
+	if r.calls == nil || w.gens[r.gen.namespace] != r.gen {
+		return // of a read that was under way, or what panicked since
 	}
 	r.gen.flushed(*r, time.Now(), w.stats)
 	for _, o := range r.outcomes {
