@@ -65,6 +65,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Events, if not nil, is told what happens as it happens. It may be called concurrently and must not block.
 	Events func(Event)
+	// Judge makes what computes sampled rows of a run a second time; default the oracle. Tests set it that are to see a run
+	// fail its check.
+	Judge func(plan *view.Plan) (recompute.Judge, error)
 	// Random fills b with random bytes; by default crypto/rand's. Simulations set it.
 	Random func(b []byte)
 

@@ -54,7 +54,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{cfg: cfg, seen: map[string]publish.Status{}, told: map[string]int64{}, known: make(chan struct{}), bare: map[string]bool{}, kick: make(chan struct{}, 1)}
-	s.engine = &recompute.Engine{Archive: cfg.Archive, Memory: cfg.Memory, Workers: cfg.Workers, Progress: func(p recompute.Progress) {
+	s.engine = &recompute.Engine{Archive: cfg.Archive, Memory: cfg.Memory, Workers: cfg.Workers, Judge: cfg.Judge, Progress: func(p recompute.Progress) {
 		s.tell(Event{Kind: EventProgress, Step: p.Step, Done: int64(p.Done), Total: int64(p.Total)})
 	}}
 	if s.publisher, err = publish.New(cfg.Store, cfg.Limits); err != nil {

@@ -89,6 +89,9 @@ func (s *Service) make(ctx context.Context, list []due, tasks []*recompute.Task)
 	if ofOneView(err) && len(list) > 1 {
 		return s.makeEach(ctx, list, tasks)
 	}
+	if ofOneView(err) {
+		return Report{}, fmt.Errorf("making %s: %w", list[0].task, err)
+	}
 	if err != nil {
 		return Report{}, err
 	}

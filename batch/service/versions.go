@@ -45,7 +45,7 @@ const (
 )
 
 // Versions reads the journals under a state folder and tells of each view's generations, in order; none of a view that
-// has no journal yet. marks reads the store's marks; with nil, or of a lane without any, nothing counts as published. It
+// has no journal yet. marks reads the store's marks; with nil, or of a lane without one that reads, nothing counts as published. It
 // writes nothing, and may run beside a batch role.
 func Versions(ctx context.Context, state, job string, views []string, marks func(ctx context.Context, lanes []lane.ID) ([]lane.Marks, error)) ([]Version, error) {
 	return NewJournals(state, job).Versions(ctx, views, marks)
@@ -145,7 +145,8 @@ func versionOf(g *journal.Generation, state manifest.State) Version {
 	return v
 }
 
-// count counts the lanes that have taken in each run.
+// count counts the lanes that have taken in each run. One whose mark does not read has none: that it is damaged its claims
+// say, and whoever publishes to it.
 func (v *Version) count(ctx context.Context, g *journal.Generation, read func(ctx context.Context, lanes []lane.ID) ([]lane.Marks, error)) error {
 	ids := make([]lane.ID, g.Lanes)
 	for n := range ids {
@@ -157,11 +158,8 @@ func (v *Version) count(ctx context.Context, g *journal.Generation, read func(ct
 	}
 	for i := range all {
 		mark, begun, err := all[i].Batch()
-		if err != nil {
-			return fmt.Errorf("reading the marks of lane %s: %w", ids[i], err)
-		}
 		for k := range v.Runs {
-			if r := &v.Runs[k]; begun && r.State == RunChecked && mark.Run > r.Run {
+			if r := &v.Runs[k]; err == nil && begun && r.State == RunChecked && mark.Run > r.Run {
 				r.Published++
 			}
 		}

@@ -25,6 +25,9 @@ type batchLayer struct {
 // leftoverGrace is how long rows that nobody can reach are kept. Tests shorten it, in processes of their own.
 var leftoverGrace = publish.Grace
 
+// judge is what computes sampled rows of a run a second time, nil for the oracle. Tests let it lie, in processes of their own.
+var judge func(*view.Plan) (recompute.Judge, error)
+
 // batchConfig is what every use of batch has in common. Blocks are those of the job, which --block may have changed.
 func batchConfig(j *job.Job, o *options, s store.Store, l logger) (batch.Config, error) {
 	var plans []*view.Plan
@@ -37,7 +40,7 @@ func batchConfig(j *job.Job, o *options, s store.Store, l logger) (batch.Config,
 	}
 	return batch.Config{
 		Job: j.Name, Plans: plans, State: o.state, Archive: recompute.Folder(o.archive), Store: s, Memory: int64(o.memory), Every: o.every, Wait: o.wait, Logger: l,
-		Grace: leftoverGrace, Topics: archiveTopics(o.archive),
+		Grace: leftoverGrace, Topics: archiveTopics(o.archive), Judge: judge,
 	}, nil
 }
 
@@ -87,11 +90,23 @@ func (b *batchLayer) run(ctx context.Context) error {
 // failure returns why batch has stopped, nil if it has not.
 func (b *batchLayer) failure() error { return b.service.Failure() }
 
-// summary says in a few words how far batch is, views that are equally far together.
+// refused returns which lanes batch leaves alone until somebody acts, and why; nil if there are none.
+func (b *batchLayer) refused() error { return b.service.Refused() }
+
+// summary says in a few words how far batch is, and what is wrong.
 func (b *batchLayer) summary() string {
+	text := b.reached()
 	if err := b.failure(); err != nil {
-		return "batch stopped: " + err.Error()
+		text = "batch stopped: " + err.Error()
 	}
+	if err := b.refused(); err != nil {
+		text += "; lanes left alone: " + err.Error()
+	}
+	return text
+}
+
+// reached says how far batch is, views that are equally far together.
+func (b *batchLayer) reached() string {
 	var words []string
 	views := map[string][]string{}
 	for _, v := range b.service.Status() {

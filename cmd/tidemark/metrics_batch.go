@@ -39,6 +39,8 @@ var (
 		"Lanes of the generation.", "view", "generation")
 	metricBatchLanesDone = batchGroup.gauge("tidemark_batch_lanes_done", "lanes",
 		"Of them, those that have taken in all runs.", "view", "generation")
+	metricBatchLanesRefused = batchGroup.gauge("tidemark_batch_lanes_refused", "lanes",
+		"Of them, those left alone until somebody acts: the store refuses them, or their marks or run files are at fault.", "view", "generation")
 	metricGeneration = batchGroup.gauge("tidemark_batch_generation_info", "",
 		"1 for each generation that is fed; state says whether it is served, being built, or kept.", "view", "generation", "state")
 	metricPublishedRows = batchGroup.counter("tidemark_batch_published_rows_total", "rows",
@@ -92,6 +94,7 @@ func (r *reading) generation(v *batch.ViewStatus) {
 	r.count(metricBatchRowsLeft, v.Lanes.RowsLeft, v.View, number)
 	r.count(metricBatchLanes, int64(v.Lanes.Lanes), v.View, number)
 	r.count(metricBatchLanesDone, int64(v.Lanes.Done), v.View, number)
+	r.count(metricBatchLanesRefused, int64(len(v.Lanes.Refused)), v.View, number)
 	r.put(metricGeneration, 1, v.View, number, string(v.State))
 }
 

@@ -58,7 +58,7 @@ var (
 	metricDamagedLanes = speedGroup.gauge("tidemark_speed_damaged_lanes", "lanes",
 		"Lanes with a mark that does not read.", "partition")
 	metricStopped = speedGroup.gauge("tidemark_speed_stopped", "",
-		"1 if the partition stopped, or waits for records that are nowhere, and needs an operator.", "partition")
+		"1 if the partition stopped, feeds a generation no more, or waits for records that are nowhere, and needs an operator.", "partition")
 )
 
 func (m *metrics) readSpeed(r *reading) {

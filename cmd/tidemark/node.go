@@ -151,9 +151,22 @@ func (n *node) awaitTopics(ctx context.Context) error {
 	return nil
 }
 
-// ready tells why the process cannot do its work, nil if it can. One that answers lookups is ready when it answers them:
-// that its own speed layer waits for its partitions is a matter of freshness.
+// ready tells why the process cannot do its work, or what of it somebody has to mend; nil if all is well.
 func (n *node) ready(ctx context.Context) error {
+	errs := []error{n.working(ctx)}
+	if n.batch != nil {
+		errs = append(errs, n.batch.failure(), n.batch.refused())
+	}
+	if s := n.speedNow(); s != nil {
+		errs = append(errs, s.service.Failed())
+	}
+	return errors.Join(errs...)
+}
+
+// working tells why the process cannot do its work, nil if it can. One that answers lookups works when it answers them:
+// that its own speed layer waits for its partitions is a matter of freshness, and what is at fault may be of a view's
+// generation that nobody is answered by.
+func (n *node) working(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	var errs []error
@@ -166,12 +179,6 @@ func (n *node) ready(ctx context.Context) error {
 	}
 	if n.roles.any(archiveRole) && !n.roles.any(serveRole) {
 		errs = append(errs, n.archiveReady())
-	}
-	if n.batch != nil {
-		errs = append(errs, n.batch.failure())
-	}
-	if s := n.speedNow(); s != nil {
-		errs = append(errs, s.service.Failed())
 	}
 	if n.roles.any(speedRole) && !n.roles.any(serveRole) {
 		errs = append(errs, n.speedNow().joined())
@@ -250,7 +257,7 @@ func (n *node) start(ctx context.Context) (err error) {
 
 // awaitReady waits until the process can do its work.
 func (n *node) awaitReady(ctx context.Context) error {
-	for n.ready(ctx) != nil {
+	for n.working(ctx) != nil {
 		select {
 		case <-ctx.Done():
 			return nil

@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 				os.Exit(exitUsage)
 			}
 		}
+		sabotage()
 		os.Exit(run(os.Args[1:]))
 	}
 	os.Exit(m.Run())

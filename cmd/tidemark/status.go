@@ -34,6 +34,7 @@ type viewStatus struct {
 	Lanes      int               `json:"lanes"`
 	Whole      int               `json:"lanes_whole"`   // lanes that can claim their content
 	Published  int64             `json:"published_run"` // every lane has taken in all runs up to this one
+	Behind     []int             `json:"lanes_behind"`  // numbers of the lanes that have not taken in Run
 	Degraded   *string           `json:"degraded"`      // why a lane cannot claim its content, of the first that cannot
 	Failed     *string           `json:"failed"`        // why no more runs are made: the run after Run did not pass its check
 	Partitions []partitionStatus `json:"partitions"`
@@ -142,7 +143,7 @@ func (c *catalog) status(ctx context.Context, h *history.Log) (*statusReport, er
 func (c *catalog) generationStatus(ctx context.Context, h *history.Log, m *manifest.Manifest, g *manifest.Generation) (*viewStatus, error) {
 	v := &viewStatus{
 		View: m.View, Generation: g.Number, Identity: g.Identity, State: string(g.State), Revision: g.Revision, Run: g.Run,
-		Cut: map[string]int64{}, Lanes: g.Lanes, Partitions: []partitionStatus{},
+		Cut: map[string]int64{}, Lanes: g.Lanes, Behind: []int{}, Partitions: []partitionStatus{},
 	}
 	for p, next := range g.Cut {
 		v.Cut[p.String()] = next
@@ -156,17 +157,19 @@ func (c *catalog) generationStatus(ctx context.Context, h *history.Log, m *manif
 	}
 	least := map[string]int64{} // by partition, where every lane is
 	v.Published = g.Run
-	for _, lm := range marks {
+	for n, lm := range marks {
 		why := lookup.Claims(lm)
 		if why == "" {
 			v.Whole++
 		} else if v.Degraded == nil {
 			v.Degraded = &why
 		}
+		run := int64(0)
 		if b, ok, err := lm.Batch(); err == nil && ok {
-			v.Published = min(v.Published, b.Run-1)
-		} else {
-			v.Published = 0
+			run = b.Run - 1
+		}
+		if v.Published = min(v.Published, run); run < g.Run {
+			v.Behind = append(v.Behind, n)
 		}
 	}
 	for i := 0; h != nil && i < len(g.Spec.Sources); i++ {
@@ -247,7 +250,11 @@ func (v *viewStatus) runs() string {
 	case v.Published == v.Run:
 		return fmt.Sprintf("run %d published", v.Run)
 	}
-	return fmt.Sprintf("run %d, every lane has taken in run %d", v.Run, v.Published)
+	which := fmt.Sprintf("%d lanes are", len(v.Behind))
+	if len(v.Behind) == 1 {
+		which = fmt.Sprintf("lane %02x is", v.Behind[0])
+	}
+	return fmt.Sprintf("run %d, every lane has taken in run %d, %s behind", v.Run, v.Published, which)
 }
 
 // processStatus is what a process says of itself at /v1/status.
