@@ -102,12 +102,36 @@ served. SIGTERM drains and exits 0; killed at any moment it goes on where the st
 }
 
 func newArchive() *cobra.Command {
-	return newRole("archive", archiveRole, "Run the archive role: append the job's topics to the Parquet archive",
-		`archive writes the log of every source to Parquet, block by block. It needs Kafka and the archive's folder and no store. It
+	d := &deployment{name: "archive", roles: archiveRole}
+	var losses []string
+	cmd := &cobra.Command{
+		Use:   "archive JOB",
+		Short: "Run the archive role: append the job's topics to the Parquet archive",
+		Long: `archive writes the log of every source to Parquet, block by block. It needs Kafka and the archive's folder and no store. It
 prints a line "ready role=archive http=HOST:PORT" when it knows what of every partition is archived. Two of them on one
 folder waste work and break nothing. SIGTERM writes what is in memory (unless --tail-age is 0) and exits 0.
 
-Where views were made with another --block than the sources declare, give the same one here.`)
+Where views were made with another --block than the sources declare, give the same one here.
+
+A partition whose records Kafka has lost before they were archived waits, and names them. archive --accept-loss P:FROM-TO
+(SOURCE/P:FROM-TO of a job with several sources) writes the archive file that says that nobody has the offsets from FROM up to
+TO, and exits: whoever reads the archive, this role among them, goes on behind them. It is refused where Kafka or the archive
+has records of the range, or a gap would stay. There is no way back but to bring the records.`,
+		ValidArgsFunction: completeJob,
+		Args:              oneJob,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := fromEnvironment(cmd, &d.options); err != nil {
+				return err
+			}
+			if len(losses) > 0 {
+				return d.acceptLosses(cmd, args[0], losses)
+			}
+			return d.run(cmd, args[0])
+		},
+	}
+	d.flags(cmd.Flags())
+	cmd.Flags().StringArrayVar(&losses, "accept-loss", nil, "say in the archive that nobody has these records, `[SOURCE/]P:FROM-TO`, and end; may be repeated")
+	return cmd
 }
 
 func newSpeed() *cobra.Command {

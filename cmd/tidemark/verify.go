@@ -115,5 +115,8 @@ func printReport(w io.Writer, r *verify.Report) {
 	if r.Wrong > len(r.Faults) {
 		fmt.Fprintf(w, "… and %d more\n", r.Wrong-len(r.Faults))
 	}
+	for _, lost := range r.Lost {
+		fmt.Fprintf(w, "nobody has the records %s, as was accepted\n", lost)
+	}
 	fmt.Fprintf(w, "verified %d entities, %d wrong\n", r.Entities, r.Wrong)
 }

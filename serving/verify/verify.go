@@ -83,6 +83,16 @@ type Report struct {
 	// Events is how many events of the log were folded, Tiles how many tiles the rows held.
 	Events int64 `json:"events"`
 	Tiles  int64 `json:"tiles"`
+	// Lost are the records, as "partition [from,to)", that nobody has, which was accepted: nothing is expected of them.
+	Lost []string `json:"lost,omitempty"`
+}
+
+func (r *Report) lost(s *history.Stretch) {
+	for _, lost := range s.Lost {
+		if text := s.Partition.String() + " " + lost.String(); !slices.Contains(r.Lost, text) {
+			r.Lost = append(r.Lost, text)
+		}
+	}
 }
 
 func (r *Report) fault(f Fault) {
@@ -231,6 +241,7 @@ func (v *run) plan(ctx context.Context) error {
 		}
 		for _, s := range stretches {
 			records += s.Range().Next - s.Range().From
+			v.report.lost(&s)
 		}
 	}
 	v.share = math.MaxUint64

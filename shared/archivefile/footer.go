@@ -34,6 +34,8 @@ type Footer struct {
 	SourceHash string
 	// Decoder is the version of the decoder.
 	Decoder int
+	// Lost says that nobody has the records of the range, and that this was accepted; there are no rows then.
+	Lost bool
 	// Content is the SHA-256, in hex, of the rows themselves, whatever their encoding and compression.
 	Content string
 }
@@ -41,7 +43,16 @@ type Footer struct {
 // Equal tells whether both files hold the same rows of the same range.
 func (f *Footer) Equal(g *Footer) bool {
 	return f.Partition == g.Partition && f.Range == g.Range && f.Rows == g.Rows && f.Rejects == g.Rejects &&
-		f.AppendMin == g.AppendMin && f.AppendMax == g.AppendMax && f.SameDecoding(g) && f.Content == g.Content
+		f.AppendMin == g.AppendMin && f.AppendMax == g.AppendMax && f.SameDecoding(g) && f.Content == g.Content &&
+		f.Lost == g.Lost
+}
+
+// name returns the name of the file.
+func (f *Footer) name() string {
+	if f.Lost {
+		return LostName(f.Range)
+	}
+	return Name(f.Range)
 }
 
 // SameDecoding tells whether both files were decoded by the same rules.
@@ -68,6 +79,7 @@ const (
 	keySourceHash = "tidemark.source_hash"
 	keyDecoder    = "tidemark.decoder"
 	keyContent    = "tidemark.content_sha256"
+	keyLost       = "tidemark.lost" // of a file that says that its range is lost; no other has it
 )
 
 // pair is one entry of the key-value metadata.
@@ -80,7 +92,7 @@ func (f *Footer) pairs() ([]pair, error) {
 		return nil, fmt.Errorf("encoding source %s: %w", f.Source.Name, err)
 	}
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	return []pair{
+	pairs := []pair{
 		{keyFormat, number(Format)},
 		{keyPartition, f.Partition.String()},
 		{keyFrom, number(f.Range.From)},
@@ -93,8 +105,15 @@ func (f *Footer) pairs() ([]pair, error) {
 		{keySourceHash, f.SourceHash},
 		{keyDecoder, number(int64(f.Decoder))},
 		{keyContent, f.Content},
-	}, nil
+	}
+	if f.Lost {
+		pairs = append(pairs, pair{keyLost, lostValue})
+	}
+	return pairs, nil
 }
+
+// lostValue is the only value of keyLost.
+const lostValue = "true"
 
 // parseFooter reads what pairs writes. lookup finds a value by its key.
 func parseFooter(lookup func(key string) (string, bool)) (*Footer, error) {
@@ -107,6 +126,11 @@ func parseFooter(lookup func(key string) (string, bool)) (*Footer, error) {
 		Rows:  p.number(keyRows), Rejects: p.number(keyRejects),
 		AppendMin: p.number(keyAppendMin), AppendMax: p.number(keyAppendMax),
 		SourceHash: p.text(keySourceHash), Decoder: int(p.number(keyDecoder)), Content: p.text(keyContent),
+	}
+	if lost, ok := lookup(keyLost); ok {
+		if f.Lost = true; lost != lostValue {
+			return nil, fmt.Errorf("%s is %q", keyLost, lost)
+		}
 	}
 	partition, source := p.text(keyPartition), p.text(keySource)
 	if p.err != nil {
@@ -137,6 +161,8 @@ func (f *Footer) check() error {
 		return fmt.Errorf("range %s", f.Range)
 	case f.Rows < 0 || f.Rows > f.Range.Next-f.Range.From || f.Rejects < 0 || f.Rejects > f.Rows:
 		return fmt.Errorf("%d rows, %d of them rejected, in range %s", f.Rows, f.Rejects, f.Range)
+	case f.Lost && f.Rows > 0:
+		return fmt.Errorf("%d rows of a range that is lost", f.Rows)
 	}
 	return nil
 }

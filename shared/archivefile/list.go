@@ -19,6 +19,8 @@ import (
 type Entry struct {
 	Path  string
 	Range position.Range
+	// Lost says that nobody has the records of the range, which was accepted: the file has no rows.
+	Lost bool
 }
 
 // Coverage is what the archive holds of one partition.
@@ -36,6 +38,27 @@ func (c *Coverage) Range() position.Range {
 		return position.Range{}
 	}
 	return position.Range{From: c.Files[0].Range.From, Next: c.Files[len(c.Files)-1].Range.Next}
+}
+
+// Lost returns the ranges that were accepted as lost, in order.
+func (c *Coverage) Lost() []position.Range {
+	var lost []position.Range
+	for _, e := range c.Files {
+		if e.Lost {
+			lost = append(lost, e.Range)
+		}
+	}
+	return lost
+}
+
+func boolCompare(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // Cut returns the label of the first block of size block that the coverage does not hold to its end. A block whose head
@@ -65,11 +88,11 @@ func List(dir string, p position.Partition) (Coverage, error) {
 			continue
 		}
 		path := filepath.Join(folder, e.Name())
-		r, ok := parseName(e.Name())
+		r, lost, ok := parseName(e.Name())
 		if !ok {
 			return c, fmt.Errorf("listing archive of %s: %w: %s is no name of an archive file; move it away", p, ErrCoverage, path)
 		}
-		entries = append(entries, Entry{Path: path, Range: r})
+		entries = append(entries, Entry{Path: path, Range: r, Lost: lost})
 	}
 	if err := c.resolve(entries); err != nil {
 		return c, fmt.Errorf("listing archive of %s: %w", p, err)
@@ -79,9 +102,10 @@ func List(dir string, p position.Partition) (Coverage, error) {
 
 // resolve puts the entries in order and the superseded ones aside.
 func (c *Coverage) resolve(entries []Entry) error {
-	// Of two files that begin at one offset the longer comes first: it contains the other.
+	// Of two files that begin at one offset the longer comes first: it contains the other. Of the same range, records come
+	// before the word that there are none.
 	slices.SortFunc(entries, func(a, b Entry) int {
-		return cmp.Or(cmp.Compare(a.Range.From, b.Range.From), cmp.Compare(b.Range.Next, a.Range.Next))
+		return cmp.Or(cmp.Compare(a.Range.From, b.Range.From), cmp.Compare(b.Range.Next, a.Range.Next), boolCompare(a.Lost, b.Lost))
 	})
 	for _, e := range entries {
 		if len(c.Files) == 0 {
@@ -89,6 +113,9 @@ func (c *Coverage) resolve(entries []Entry) error {
 			continue
 		}
 		switch last := c.Files[len(c.Files)-1]; {
+		case e.Range.Next <= last.Range.Next && last.Lost && !e.Lost:
+			return fmt.Errorf("%w: %s holds records that %s says are lost; move the latter away, and accept as lost what is lost",
+				ErrCoverage, e.Path, last.Path)
 		case e.Range.Next <= last.Range.Next:
 			c.Superseded = append(c.Superseded, e)
 		case e.Range.From == last.Range.Next:

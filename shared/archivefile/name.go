@@ -9,9 +9,11 @@ import (
 	"github.com/tidemark-io/tidemark/shared/position"
 )
 
-// extension ends the name of every archive file; what is being written has temporaryExtension.
+// extension ends the name of every archive file, and lostExtension that of one that says of its range that nobody has it;
+// what is being written has temporaryExtension.
 const (
 	extension          = ".parquet"
+	lostExtension      = ".lost.parquet"
 	temporaryExtension = ".tmp"
 )
 
@@ -28,16 +30,24 @@ func Name(r position.Range) string {
 	return fmt.Sprintf("%0*d-%0*d%s", offsetDigits, r.From, offsetDigits, r.Next, extension)
 }
 
-// parseName reads the name that Name writes. Only that one spelling of a range is a name.
-func parseName(name string) (position.Range, bool) {
-	stem, ok := strings.CutSuffix(name, extension)
-	if !ok || len(stem) != 2*offsetDigits+1 {
-		return position.Range{}, false
+// LostName returns the name of the file that says that nobody has r.
+func LostName(r position.Range) string {
+	return strings.TrimSuffix(Name(r), extension) + lostExtension
+}
+
+// parseName reads the names that Name and LostName write. Only that one spelling of a range is a name.
+func parseName(name string) (r position.Range, lost, ok bool) {
+	stem, lost := strings.CutSuffix(name, lostExtension)
+	if !lost {
+		stem, ok = strings.CutSuffix(name, extension)
+	}
+	if !lost && !ok || len(stem) != 2*offsetDigits+1 {
+		return position.Range{}, false, false
 	}
 	from, err1 := strconv.ParseUint(stem[:offsetDigits], 10, 63)
 	next, err2 := strconv.ParseUint(stem[offsetDigits+1:], 10, 63)
-	r := position.Range{From: int64(from), Next: int64(next)}
-	return r, err1 == nil && err2 == nil && stem[offsetDigits] == '-' && validRange(r)
+	r = position.Range{From: int64(from), Next: int64(next)}
+	return r, lost, err1 == nil && err2 == nil && stem[offsetDigits] == '-' && validRange(r)
 }
 
 // validRange tells whether a file may hold r: at least one offset, none past MaxOffset. Next may be MaxOffset + 1.

@@ -147,7 +147,7 @@ func (r *Reader) checkStructure() (err error) {
 func (r *Reader) checkName() error {
 	f := r.footer
 	id := filepath.Base(filepath.Dir(r.path))
-	if got, ok := parseName(filepath.Base(r.path)); !ok || got != f.Range || id != strconv.Itoa(int(f.Partition.ID)) {
+	if got, lost, ok := parseName(filepath.Base(r.path)); !ok || got != f.Range || lost != f.Lost || id != strconv.Itoa(int(f.Partition.ID)) {
 		return damaged(r.path, "its footer says %s %s: it was renamed or moved", f.Partition, f.Range)
 	}
 	if source := filepath.Base(filepath.Dir(filepath.Dir(r.path))); source != f.Partition.Source {

@@ -41,7 +41,7 @@ func (r *Reader) Verify(ctx context.Context) error {
 		return err
 	}
 	found := w.footer
-	found.Range, found.Decoder, found.Content = r.footer.Range, r.footer.Decoder, hex.EncodeToString(digest.Sum(nil))
+	found.Range, found.Decoder, found.Lost, found.Content = r.footer.Range, r.footer.Decoder, r.footer.Lost, hex.EncodeToString(digest.Sum(nil))
 	if !found.Equal(r.footer) {
 		return r.wrap("its rows are not those of its footer", fmt.Errorf("%d rows, %d rejected, appended from %d to %d, content %s",
 			found.Rows, found.Rejects, found.AppendMin, found.AppendMax, found.Content))

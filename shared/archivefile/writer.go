@@ -53,6 +53,14 @@ func Write(fs FS, dir string, src *schema.Source, partition int32, r position.Ra
 	return w.Commit(r.Next)
 }
 
+// WriteLost writes the file that says that nobody has the records of range r of a partition, and returns its path. Whoever
+// reads the archive goes on behind them. Whether they are lost is for the caller to know. Errors are those of Commit.
+func WriteLost(fs FS, dir string, src *schema.Source, partition int32, r position.Range) (path string, err error) {
+	w := NewWriter(fs, dir, src, partition, r.From)
+	w.footer.Lost = true
+	return w.Commit(r.Next)
+}
+
 // NewWriter returns a Writer for the file of a partition of src, below dir, that answers for the offsets from from on.
 // Nothing is written until a row group is full.
 func NewWriter(fs FS, dir string, src *schema.Source, partition int32, from int64) *Writer {
@@ -187,7 +195,7 @@ func (w *Writer) Commit(next int64) (path string, err error) {
 	if err := w.finish(next); err != nil {
 		return "", errors.Join(err, w.Abort())
 	}
-	path = filepath.Join(w.folder, Name(w.footer.Range))
+	path = filepath.Join(w.folder, w.footer.name())
 	if err := w.publish(path); err != nil {
 		return "", errors.Join(err, w.Abort())
 	}

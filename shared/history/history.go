@@ -46,6 +46,8 @@ type Stretch struct {
 	Partition position.Partition
 	Archive   position.Range // empty if nothing is archived
 	Topic     position.Range // [log start, last stable offset); empty without Topics
+	// Lost are the parts of Archive that nobody has the records of, as was accepted, in order.
+	Lost []position.Range
 }
 
 // Range returns the whole of it.
@@ -73,7 +75,7 @@ func (l *Log) Stretches(ctx context.Context, src *schema.Source) ([]Stretch, err
 		if err != nil {
 			return nil, err
 		}
-		found[id] = Stretch{Partition: p, Archive: c.Range()}
+		found[id] = Stretch{Partition: p, Archive: c.Range(), Lost: c.Lost()}
 	}
 	if err := l.topicStretches(ctx, src, found); err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ type Archiver struct {
 	rows       *column.Batch
 	partitions []*partition
 	asked      time.Time // when the topic's partitions were asked for last
+	looked     time.Time // when files were looked for that answer for lost records
 	trouble    bool      // the log cannot be reached, and that was said
 }
 
@@ -47,8 +48,9 @@ func New(cfg Config) (*Archiver, error) {
 }
 
 // Run archives until ctx ends; then it closes tails (if TailAge is set) and returns nil. A partition whose log is trimmed
-// past what is archived (ErrLost), truncated or damaged is stopped, logged and shown by Stats, and the others go on; when
-// none is left, Run returns their errors. Another topic than the archive was filled from (schema.ErrTopic), and an error of the archive itself (full disk, conflicting or damaged files), end
+// past what is archived (ErrLost), truncated or damaged is stopped, logged and shown by Stats, and the others go on. One
+// that lost records (ErrLost) goes on when a file answers for them (AcceptLoss); when all are stopped for other reasons, Run
+// returns these. Another topic than the archive was filled from (schema.ErrTopic), and an error of the archive itself (full disk, conflicting or damaged files), end
 // Run at once. A log that cannot be reached is waited for. Run may be called once.
 func (a *Archiver) Run(ctx context.Context) error {
 	err := a.run(ctx)
@@ -76,6 +78,9 @@ func (a *Archiver) run(ctx context.Context) error {
 		if err := a.refresh(ctx); err != nil {
 			return err
 		}
+		if err := a.revive(); err != nil {
+			return err
+		}
 		wants = wants[:0]
 		for _, p := range a.partitions {
 			if !p.stopped() {
@@ -83,7 +88,11 @@ func (a *Archiver) run(ctx context.Context) error {
 			}
 		}
 		if len(wants) == 0 && len(a.partitions) > 0 {
-			return a.stopped()
+			if !slices.ContainsFunc(a.partitions, (*partition).waits) {
+				return a.stopped()
+			}
+			pause(ctx, lostEvery)
+			continue
 		}
 		fetched, err := a.cfg.Log.Fetch(ctx, wants, a.cfg.FetchWait)
 		if err := a.reachable(ctx, err); err != nil {
@@ -128,6 +137,30 @@ func (a *Archiver) refresh(ctx context.Context) error {
 		p.report()
 		a.partitions = append(a.partitions, p)
 		a.cfg.Logger.Info("archiving partition", "partition", p.id.String(), "archived", p.archived, "from", p.position)
+	}
+	return nil
+}
+
+// lostEvery is how often files are looked for that answer for lost records.
+const lostEvery = time.Second
+
+// revive lets partitions go on whose lost records a file answers for.
+func (a *Archiver) revive() error {
+	now := a.cfg.Now()
+	if now.Sub(a.looked) < lostEvery {
+		return nil
+	}
+	a.looked = now
+	for _, p := range a.partitions {
+		if !p.waits() {
+			continue
+		}
+		if err := p.reopen(); err != nil {
+			return err
+		}
+		if p.report(); !p.stopped() {
+			a.cfg.Logger.Info("partition goes on: its lost records were accepted, or brought", "partition", p.id.String(), "from", p.position)
+		}
 	}
 	return nil
 }

@@ -405,26 +405,6 @@ func TestTrimmedHead(t *testing.T) {
 	}
 }
 
-// TestRunEndsWhenEveryPartitionIsStopped shows the typed error.
-func TestRunEndsWhenEveryPartitionIsStopped(t *testing.T) {
-	t.Parallel()
-	log := newTopic(rand.New(rand.NewPCG(4, 4)), 1, 100)
-	s := &setup{dir: t.TempDir(), src: hits(), log: log, tail: time.Hour}
-	if _, err := s.run(t, 1, -1); err != nil {
-		t.Fatal(err)
-	}
-	want := position.Range{From: log.end[0], Next: log.end[0] + 1}
-	log.end[0], log.start[0] = want.Next, want.Next
-	var lost *archive.LostError
-	if _, err := s.run(t, 1, -1); !errors.As(err, &lost) || !errors.Is(err, archive.ErrLost) || lost.Lost != want {
-		t.Errorf("got %v, want %s lost", err, want)
-	}
-	log.end[0], log.start[0] = 10, 0 // truncated
-	if _, err := s.run(t, 1, -1); !errors.Is(err, kafkalog.ErrOutOfRange) {
-		t.Errorf("a truncated log: got %v", err)
-	}
-}
-
 // TestTailOutlivesTrimming: a tail is enough to go on with its block when the log has lost the block's head, also when the
 // declaration has changed since and the head would have been read again.
 func TestTailOutlivesTrimming(t *testing.T) {

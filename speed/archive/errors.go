@@ -11,6 +11,10 @@ import (
 // *LostError.
 var ErrLost = errors.New("records are lost")
 
+// ErrNotLost is the class of errors about records that cannot be accepted as lost: somebody has them, or others would be
+// missing beside them.
+var ErrNotLost = errors.New("cannot be accepted as lost")
+
 // LostError says that the log was trimmed before its records were archived.
 type LostError struct {
 	Partition position.Partition
@@ -20,8 +24,9 @@ type LostError struct {
 
 // Error says what is lost and what can be done.
 func (e *LostError) Error() string {
-	return fmt.Sprintf("archiving %s: offsets %s are neither in the log, which was trimmed, nor in the archive; "+
-		"bring an archive file that holds them, or raise the topic's retention and start over with a new source", e.Partition, e.Lost)
+	return fmt.Sprintf("archiving %s: offsets %s are neither in the log, which was trimmed, nor in the archive; the partition waits: "+
+		"bring an archive file that holds them, or accept the loss: tidemark archive JOB --accept-loss %s:%d-%d",
+		e.Partition, e.Lost, e.Partition, e.Lost.From, e.Lost.Next)
 }
 
 // Is makes the error one of class ErrLost.

@@ -47,6 +47,17 @@ type partition struct {
 	err        error // why the partition is stopped
 }
 
+// reopen goes on with a partition that waits for records that nobody has, once a file answers for them.
+func (p *partition) reopen() error {
+	c, err := archivefile.List(p.cfg.Dir, p.id)
+	if err != nil || c.Range().Next <= p.archived {
+		return err
+	}
+	p.err = nil
+	p.tail, p.since, p.oldest, p.fresh = nil, time.Time{}, 0, false
+	return p.open()
+}
+
 // open looks where the archive of the partition ends.
 func (p *partition) open() error {
 	c, err := archivefile.List(p.cfg.Dir, p.id)
@@ -59,6 +70,8 @@ func (p *partition) open() error {
 	switch {
 	case r.Empty():
 		p.fresh = true
+	case c.Files[len(c.Files)-1].Lost:
+		// What follows begins a file of its own: the word that records are lost stays.
 	case r.Next != position.Block(r.Next, p.cfg.Source.Block):
 		return p.resume(c.Files[len(c.Files)-1])
 	}
@@ -242,6 +255,9 @@ func (p *partition) buffered() int64 {
 
 // stopped tells whether the log's error has ended the partition's work.
 func (p *partition) stopped() bool { return p.err != nil }
+
+// waits tells whether it is stopped for records that nobody has: it goes on when a file answers for them.
+func (p *partition) waits() bool { return errors.Is(p.err, ErrLost) }
 
 // report tells the stats how far the partition is.
 func (p *partition) report() {

@@ -246,7 +246,7 @@ const holeEvery = time.Second
 func (f *fetcher) miss(fd *feed, reached int64, epoch int, to int64) {
 	p := position.Partition{Source: f.src.Name, ID: fd.partition}
 	hole := position.Range{From: reached, Next: to}
-	err := fmt.Errorf("partition %s waits: records %v are neither in the log nor in the archive", p, hole)
+	err := fmt.Errorf("partition %s waits: records %v are neither in the log nor in the archive; bring them, or accept their loss: archive JOB --accept-loss", p, hole)
 	if fd.miss(epoch, err, time.Now().Add(holeEvery)) {
 		f.logger.Error("partition waits for records that are neither in the log nor in the archive; nothing is skipped", "partition", p.String(), "records", hole.String())
 	}
