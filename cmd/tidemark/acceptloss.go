@@ -102,6 +102,7 @@ func (l *loss) accept(ctx context.Context, c *kafkalog.Client, dir string, w io.
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "of %s the records %s are lost, says %s\n", p, l.lost, path)
+	fmt.Fprintf(w, "of %s the records %s are lost, says %s; what the speed layer had taken in of them goes when a run covers their blocks, "+
+		"or at once by refill of every lane\n", p, l.lost, path)
 	return nil
 }

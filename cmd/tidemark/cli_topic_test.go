@@ -123,4 +123,3 @@ func edit(t testing.TB, path, old, by string) {
 		t.Fatal(err)
 	}
 }
-

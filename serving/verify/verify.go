@@ -87,14 +87,6 @@ type Report struct {
 	Lost []string `json:"lost,omitempty"`
 }
 
-func (r *Report) lost(s *history.Stretch) {
-	for _, lost := range s.Lost {
-		if text := s.Partition.String() + " " + lost.String(); !slices.Contains(r.Lost, text) {
-			r.Lost = append(r.Lost, text)
-		}
-	}
-}
-
 func (r *Report) fault(f Fault) {
 	r.Wrong++
 	if len(r.Faults) < MaxFaults {
@@ -155,6 +147,9 @@ func (c *Config) verifyView(ctx context.Context, name string, total *Report) err
 func (r *Report) add(one *Report) {
 	r.Entities, r.Wrong, r.Events, r.Tiles = r.Entities+one.Entities, r.Wrong+one.Wrong, r.Events+one.Events, r.Tiles+one.Tiles
 	r.Faults = append(r.Faults, one.Faults[:min(len(one.Faults), MaxFaults-len(r.Faults))]...)
+	r.Lost = append(r.Lost, one.Lost...) // views share sources
+	slices.Sort(r.Lost)
+	r.Lost = slices.Compact(r.Lost)
 }
 
 // run is the verification of one view.
@@ -241,7 +236,9 @@ func (v *run) plan(ctx context.Context) error {
 		}
 		for _, s := range stretches {
 			records += s.Range().Next - s.Range().From
-			v.report.lost(&s)
+			for _, lost := range s.Lost {
+				v.report.Lost = append(v.report.Lost, s.Partition.String()+" "+lost.String())
+			}
 		}
 	}
 	v.share = math.MaxUint64
