@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -38,20 +39,25 @@ func BenchmarkRuns(b *testing.B) {
 		most[p] = position.Block(end-end/100, j.Sources[0].Block)
 		next[p] = most[p] + j.Sources[0].Block
 	}
-	var full, delta, none, due, whole time.Duration
+	var full, delta, due, whole time.Duration
 	for b.Loop() {
 		full += benchRun(b, j.Plans, dir, state, 1, position.Cut{}, most, 0)
 		delta += least(func() time.Duration { return benchRun(b, j.Plans, dir, state, 2, most, all, 0) })
-		// Over a block of each partition, so that what compaction adds is no small difference of large figures.
-		none += least(func() time.Duration { return benchRun(b, j.Plans, dir, state, 2, most, next, 0) })
-		due += least(func() time.Duration { return benchRun(b, j.Plans, dir, state, 2, most, next, 32) })
-		whole += least(func() time.Duration { return benchRun(b, j.Plans, dir, state, 2, most, next, 1) })
+		// Over a block of each partition, so that what compaction adds is no small difference of large figures; and by turns,
+		// so that what else runs on the machine adds to all alike.
+		var dues, wholes []time.Duration
+		for range 15 {
+			none := benchRun(b, j.Plans, dir, state, 2, most, next, 0)
+			dues = append(dues, benchRun(b, j.Plans, dir, state, 2, most, next, 32)-none)
+			wholes = append(wholes, benchRun(b, j.Plans, dir, state, 2, most, next, 1)-none)
+		}
+		due, whole = due+median(dues), whole+median(wholes)
 	}
 	runs := float64(b.N)
 	b.ReportMetric(full.Seconds()/runs, "full-cpu-s")
 	b.ReportMetric(100*delta.Seconds()/full.Seconds(), "delta-%-of-full")
-	b.ReportMetric((whole-none).Seconds()/runs, "merging-all-cpu-s")
-	b.ReportMetric(32*(due-none).Seconds()/(whole-none).Seconds(), "compaction-x/32-of-merging-all")
+	b.ReportMetric(whole.Seconds()/runs, "merging-all-cpu-s")
+	b.ReportMetric(32*due.Seconds()/whole.Seconds(), "compaction-x/32-of-merging-all")
 }
 
 // least returns the least of seven measurements: what else runs on the machine only adds.
@@ -61,6 +67,11 @@ func least(measure func() time.Duration) time.Duration {
 		best = min(best, measure())
 	}
 	return best
+}
+
+func median(all []time.Duration) time.Duration {
+	slices.Sort(all)
+	return all[len(all)/2]
 }
 
 // benchRun makes a run of all views, with a base each so many runs, and returns its CPU time.

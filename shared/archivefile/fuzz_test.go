@@ -67,7 +67,7 @@ func FuzzTopic(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(frozen)
-	f.Fuzz(func(t *testing.T, b []byte) {
+	fuzzing.Target(f, func(t *testing.T, b []byte) {
 		topic, err := archivefile.DecodeTopic("trips", b)
 		if err != nil && !errors.Is(err, archivefile.ErrDamaged) && !errors.Is(err, archivefile.ErrVersion) {
 			t.Fatalf("an error of no class: %v", err)
