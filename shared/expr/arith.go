@@ -137,7 +137,11 @@ type pickInts struct {
 
 func (k *pickInts) ints(w rows) ints {
 	c, a, b := k.c.truths(w), k.a.ints(w), k.b.ints(w)
-	out := ints{v: k.out[:len(c)], state: k.states[:len(c)]}
+	out := ints{v: k.out[:len(c)]}
+	if a.state == nil && b.state == nil && pickPresent(out.v, c, a.v, b.v) {
+		return out
+	}
+	out.state = k.states[:len(c)]
 	for i, t := range c {
 		switch t {
 		case isTrue:
@@ -149,6 +153,21 @@ func (k *pickInts) ints(w rows) ints {
 		}
 	}
 	return out
+}
+
+// pickPresent fills out and tells whether every condition is true or false, so that every row has a value.
+func pickPresent(out []int64, c []truth, a, b []int64) bool {
+	a, b, out = a[:len(c)], b[:len(c)], out[:len(c)]
+	var seen truth
+	for i, t := range c {
+		v := b[i]
+		if t == isTrue {
+			v = a[i]
+		}
+		out[i] = v
+		seen |= t
+	}
+	return seen <= isTrue
 }
 
 // size counts code points.

@@ -9,6 +9,9 @@ import (
 
 // buildTruth makes the kernels of a node that yields truths.
 func (e *Evaluator) buildTruth(n *node) truthKernel {
+	if t := e.newByCode(n); t != nil {
+		return &truthByCode{byCode: *t}
+	}
 	switch n.op {
 	case opConst:
 		return newTruthConst(n)
@@ -158,6 +161,12 @@ func (e *Evaluator) buildStates(n *node) func(w rows) []state {
 }
 
 func (e *Evaluator) buildInt(n *node) intKernel {
+	if t := e.newByCode(n); t != nil {
+		return &intByCode{byCode: *t}
+	}
+	if k := e.newSteps(n); k != nil {
+		return k
+	}
 	switch n.op {
 	case opConst:
 		return newIntConst(n)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -83,6 +84,7 @@ func TestEvalEqualsCEL(t *testing.T) {
 				t.Fatalf("%s\nrow %d: %v\ngot %s, cel-go %s (%s)", text, i, row(b, i), got, want, class)
 			}
 		}
+		checkByCode(t, p, b, &out)
 		// Where two operands err, cel-go names one: rows that it counts as failed are, others may be.
 		if e.Errors() < 2*least {
 			t.Fatalf("%s: %d errors counted, cel-go has %d", text, e.Errors(), least)
@@ -96,6 +98,46 @@ func TestEvalEqualsCEL(t *testing.T) {
 	}
 	if len(refused) > 0 {
 		t.Errorf("generated expressions are refused: %s", refused)
+	}
+}
+
+// checkByCode compares the table of a program that has one with what it yields.
+func checkByCode(t *rapid.T, p *expr.Program, b *column.Batch, out *column.Column) {
+	field, passes, null, ok := p.ByCode()
+	if !ok {
+		return
+	}
+	if p.Type() != schema.Bool || !slices.Equal(p.Fields(), []string{b.Source.Fields[field].Name}) {
+		t.Fatalf("%s is no function of field %d", p.Canonical(), field)
+	}
+	c := &b.Cols[field]
+	for i := range b.N {
+		want := null
+		if c.Present(i) {
+			want = passes[c.Ints[i]]
+		}
+		if got := out.Ints[i] != 0; got != want {
+			t.Fatalf("%s of %v: %t, by code %t", p.Canonical(), row(b, i), got, want)
+		}
+	}
+}
+
+// TestByCode says which programs are functions of one enum.
+func TestByCode(t *testing.T) {
+	for text, want := range map[string]bool{
+		`kind == "view"`: true,
+		`!(kind in ["view", "zoom"]) || kind == null`:          true,
+		`(kind == "view" ? 1 : 2) > 1 && kind.startsWith("z")`: true,
+		`kind == "view" && paid`:                               false,
+		`kind == s`:                                            false,
+		`paid`:                                                 false,
+		`1 == 2`:                                               false,
+		`kind == "view" ? 1 : 2`:                               false,
+		`(kind == "view" ? 1 : 0) / (kind == "view" ? 0 : 1) > 0`: false, // it counts errors
+	} {
+		if _, _, _, ok := compile(t, text).ByCode(); ok != want {
+			t.Errorf("%s: %t", text, ok)
+		}
 	}
 }
 
@@ -203,7 +245,9 @@ func genInt(t *rapid.T, depth int) string {
 		return rapid.SampledFrom([]string{"a", "b", "price", "at", "type"}).Draw(t, "int field")
 	}
 	d := depth - 1
-	switch rapid.IntRange(0, 4).Draw(t, "int op") {
+	switch rapid.IntRange(0, 5).Draw(t, "int op") {
+	case 5:
+		return genLadder(t, d)
 	case 0:
 		return "-(" + genInt(t, d) + ")"
 	case 1:
@@ -213,6 +257,22 @@ func genInt(t *rapid.T, depth int) string {
 	default:
 		return "(" + genInt(t, d) + rapid.SampledFrom([]string{" + ", " - ", " * ", " / ", " % "}).Draw(t, "arithmetic") + genInt(t, d) + ")"
 	}
+}
+
+// genLadder is nearly always a ladder of comparisons with ascending literals, which has a kernel of its own.
+func genLadder(t *rapid.T, depth int) string {
+	edges := rapid.SliceOfN(genSmall, 1, 5).Draw(t, "edges")
+	if rapid.IntRange(0, 7).Draw(t, "in order") > 0 {
+		slices.Sort(edges)
+	}
+	ladder, field := "", rapid.SampledFrom([]string{"a", "b", "price"}).Draw(t, "subject")
+	for i, edge := range edges {
+		ladder += fmt.Sprintf("%s < %d ? %d : ", field, edge, i)
+	}
+	if rapid.IntRange(0, 7).Draw(t, "literal at the end") == 0 {
+		return "(" + ladder + genInt(t, depth) + ")"
+	}
+	return "(" + ladder + "7)"
 }
 
 func genText(t *rapid.T, depth int) string {

@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"slices"
+
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/invariant"
 )
@@ -27,13 +29,13 @@ type (
 // Evaluator runs a program over batches. It owns the vectors in between, so it is not safe for concurrent use; make one
 // for each goroutine.
 type Evaluator struct {
-	truth  truthKernel // one of the three is set
-	int    intKernel
-	text   textKernel
-	begin  []func(*column.Batch) // what kernels prepare once a batch
-	state  [chunkRows]state
-	values [chunkRows]int64
-	errs   int64
+	truth truthKernel // one of the three is set
+	int   intKernel
+	text  textKernel
+	begin []func(*column.Batch) // what kernels prepare once a batch
+	state [chunkRows]state
+	errs  int64
+	plain bool // one kernel for each operator, as the tables of kernels for several are made from
 }
 
 // NewEvaluator returns an evaluator with memory of its own.
@@ -79,11 +81,22 @@ func (e *Evaluator) Eval(b *column.Batch, out *column.Column) {
 
 func (e *Evaluator) emitTruths(w rows, out *column.Column) {
 	in := e.truth.truths(w)
-	states, values := e.state[:len(in)], e.values[:len(in)]
+	base := len(out.Ints)
+	out.Ints = slices.Grow(out.Ints, len(in))[:base+len(in)]
+	values := out.Ints[base:][:len(in)]
+	var seen truth
+	for i, t := range in {
+		values[i] = int64(t & isTrue)
+		seen |= t
+	}
+	if seen <= isTrue {
+		finishPresent(w, out)
+		return
+	}
+	states := e.state[:len(in)]
 	for i, t := range in {
 		states[i], values[i] = t.state(), t.value()
 	}
-	out.Ints = append(out.Ints, values...)
 	e.finish(w, states, out)
 }
 
@@ -91,18 +104,17 @@ func (e *Evaluator) emitInts(w rows, out *column.Column) {
 	in := e.int.ints(w)
 	base := len(out.Ints)
 	out.Ints = append(out.Ints, in.v...)
-	states := e.state[:w.n]
 	if in.state == nil {
-		clear(states)
-	} else {
-		copy(states, in.state)
-		for i, s := range states {
-			if s != present {
-				out.Ints[base+i] = 0
-			}
+		finishPresent(w, out)
+		return
+	}
+	values := out.Ints[base:][:len(in.state)]
+	for i, s := range in.state {
+		if s != present {
+			values[i] = 0
 		}
 	}
-	e.finish(w, states, out)
+	e.finish(w, in.state, out)
 }
 
 func (e *Evaluator) emitTexts(w rows, out *column.Column) {
@@ -116,6 +128,17 @@ func (e *Evaluator) emitTexts(w rows, out *column.Column) {
 	}
 	if in.state != nil {
 		e.count(w, in.state)
+	}
+}
+
+// finishPresent writes that all rows of a chunk are present.
+func finishPresent(w rows, out *column.Column) {
+	out.N += w.n
+	for range w.n / 8 {
+		out.Valid = append(out.Valid, 0xff)
+	}
+	if rest := w.n & 7; rest != 0 {
+		out.Valid = append(out.Valid, 1<<rest-1)
 	}
 }
 

@@ -18,10 +18,17 @@ type binding struct {
 	keys      [][]int // by kind: columns of its tuple
 	fields    []int   // columns that are fields and read by anything
 	columns   []boundColumn
-	width     int             // columns of the wide batch
-	filters   []*expr.Program // distinct
-	bare      []int           // columns of filters that are just a field; -1 where the program runs
+	width     int           // columns of the wide batch
+	filters   []boundFilter // distinct
+	coded     []codeTable   // of those filters that are functions of an enum
 	states    []boundState
+}
+
+// boundFilter is a filter: a program, or a column.
+type boundFilter struct {
+	program *expr.Program // nil for a column
+	column  int           // -1 for a program
+	coded   *codedFilter  // nil unless a function of an enum: then neither of the two is looked at
 }
 
 // boundColumn is a column of the wide batch that a program fills, or one that shows another as of its own type.
@@ -56,8 +63,9 @@ func newBinding(p *Plan, s *scope) *binding {
 			b.fields = append(b.fields, i)
 		}
 	}
+	evaluated := p.evaluatedIn(s)
 	for i, c := range s.columns {
-		if used[c.spec.Name] {
+		if evaluated[c.spec.Name] {
 			b.columns = append(b.columns, boundColumn{len(s.src.Fields) + i, c.term.program, c.term.field, c.spec.Type, c.spec.Scale})
 		}
 	}
@@ -67,7 +75,22 @@ func newBinding(p *Plan, s *scope) *binding {
 			b.states = append(b.states, b.bindState(s, i, st, filters, inputs))
 		}
 	}
+	b.coded = codeTables(b.filters)
 	return b
+}
+
+// evaluatedIn returns the fields and computed columns that must be in a wide batch: not those that nothing reads but
+// filters which are tables of codes.
+func (p *Plan) evaluatedIn(s *scope) map[string]bool {
+	var names []string
+	for i := range p.states {
+		for at, t := range s.termsOf(&p.states[i]) {
+			if filter := at == 0 && p.states[i].Where != ""; !filter || s.coded(t) == nil {
+				names = append(names, t.reads...)
+			}
+		}
+	}
+	return s.used(names)
 }
 
 // bindState finds or adds the filter and the inputs of a state among those of the states before it.
@@ -79,7 +102,7 @@ func (b *binding) bindState(s *scope, i int, st *StatePlan, filters, inputs map[
 		if !ok {
 			at = len(b.filters)
 			filters[t.canonical] = at
-			b.filters, b.bare = append(b.filters, t.program), append(b.bare, t.field)
+			b.filters = append(b.filters, boundFilter{t.program, t.field, s.coded(t)})
 		}
 		bound.filter = at
 	}

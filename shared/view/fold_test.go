@@ -335,29 +335,40 @@ func TestRejectedRowsAreSkipped(t *testing.T) {
 	}
 }
 
-// TestManyFilters has as many filters as one word tells apart, and one more.
+// TestManyFilters has as many filters as one word tells apart, and one more. Every third one is a function of an enum.
 func TestManyFilters(t *testing.T) {
 	for _, filters := range []int{64, 65, 129} {
 		spec := viewtest.Spec()
 		spec.Sources, spec.Entity, spec.Features = spec.Sources[:1], spec.Entity[:1], nil
 		for i := range filters {
-			spec.Features = append(spec.Features, view.FeatureSpec{Name: fmt.Sprintf("f%d", i), Op: "count", Where: fmt.Sprintf("secs == %d", i)})
+			where := fmt.Sprintf("secs == %d", i)
+			if i%3 == 0 {
+				where = fmt.Sprintf(`%d < 0 || kind != "view"`, i) // of a null it is true too
+			}
+			spec.Features = append(spec.Features, view.FeatureSpec{Name: fmt.Sprintf("f%d", i), Op: "count", Where: where})
 		}
 		p := compile(t, spec)
 		b := traffic(&p.Spec().Sources[0], 1, 3)[0]
 		f := p.NewFold()
 		f.Add(b, 100, b.N)
-		want := make([]int64, 300)
+		bySecs, others := make([]int64, 300), int64(0)
 		for i := 100; i < b.N; i++ {
-			want[b.Cols[viewtest.Secs].Ints[i]]++
+			bySecs[b.Cols[viewtest.Secs].Ints[i]]++
+			if kind := &b.Cols[viewtest.Kind]; !kind.Present(i) || kind.Ints[i] != 0 {
+				others++
+			}
 		}
 		for i := range filters {
+			want := bySecs[i]
+			if i%3 == 0 {
+				want = others
+			}
 			got := int64(0)
 			for slot := range f.Len() {
 				got += int64(f.Value(slot, i, f.Newest(slot)).Lo)
 			}
-			if got != want[i] {
-				t.Errorf("%d filters: %d rows pass number %d, want %d", filters, got, i, want[i])
+			if got != want {
+				t.Errorf("%d filters: %d rows pass number %d, want %d", filters, got, i, want)
 			}
 		}
 	}

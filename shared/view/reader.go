@@ -31,7 +31,7 @@ const passBits = 64
 
 // filter is one distinct `where` and the rows that pass it.
 type filter struct {
-	evaluator *expr.Evaluator // nil if it is just a field
+	evaluator *expr.Evaluator // nil if it is just a field, or a table of codes
 	out       column.Column
 	row       []int32
 	slot      []int32
@@ -54,8 +54,8 @@ func newReader(p *Plan, b *binding, src *schema.Source) *reader {
 	}
 	for i := range b.filters {
 		f := filter{out: column.NewColumn(schema.Bool, 0)}
-		if b.bare[i] < 0 {
-			f.evaluator = b.filters[i].NewEvaluator()
+		if bound := &b.filters[i]; bound.program != nil && bound.coded == nil {
+			f.evaluator = bound.program.NewEvaluator()
 		}
 		r.filters = append(r.filters, f)
 	}
@@ -130,35 +130,38 @@ func (r *reader) load(b *column.Batch, n int) {
 // evaluateFilters evaluates every filter on the loaded rows, and gathers for each row which ones it passes: rows are
 // chosen from all over the batch, and one word a row is nearer at hand than a column a filter.
 func (r *reader) evaluateFilters() {
+	for len(r.passes)*passBits < len(r.filters) {
+		r.passes = append(r.passes, nil)
+	}
+	for i := range r.passes {
+		r.passes[i] = slices.Grow(r.passes[i][:0], r.wide.N)[:r.wide.N]
+		clear(r.passes[i])
+	}
+	for i := range r.binding.coded {
+		t := &r.binding.coded[i]
+		t.note(r.passes[t.word], &r.wide.Cols[t.column])
+	}
 	for i := range r.filters {
+		bound := &r.binding.filters[i]
+		if bound.coded != nil {
+			continue
+		}
 		passed := &r.filters[i].out
 		if e := r.filters[i].evaluator; e != nil {
 			e.Eval(&r.wide, passed)
 		} else {
-			passed = &r.wide.Cols[r.binding.bare[i]]
+			passed = &r.wide.Cols[bound.column]
 		}
 		r.notePasses(i, passed.Ints[:r.wide.N])
 	}
 }
 
-// notePasses notes which rows pass a filter. The first filter of a word empties it.
+// notePasses notes which rows pass a filter.
 func (r *reader) notePasses(filter int, passed []int64) {
-	word, bit := filter/passBits, filter%passBits
-	if word == len(r.passes) {
-		r.passes = append(r.passes, nil)
-	}
-	if bit == 0 {
-		r.passes[word] = slices.Grow(r.passes[word][:0], len(passed))[:len(passed)]
-		clear(r.passes[word])
-	}
-	passes := r.passes[word]
+	passes, bit := r.passes[filter/passBits][:len(passed)], filter%passBits
 	for row, v := range passed {
 		// A null is 0: a row for which the filter is unknown does not pass.
-		pass := uint64(0)
-		if v != 0 {
-			pass = 1
-		}
-		passes[row] |= pass << bit
+		passes[row] |= uint64(v&1) << bit
 	}
 }
 

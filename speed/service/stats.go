@@ -16,7 +16,7 @@ import (
 type Stats struct {
 	Decoded       atomic.Int64 // records decoded, folded again after a rewind included
 	Rejected      decode.Tally // of them, rejected, by reason
-	Faulty        atomic.Int64 // values of accepted records that did not decode and became null
+	Faulty        atomic.Int64 // values, of fields that are folded, that did not decode and became null; the archive counts all
 	Folded        atomic.Int64 // records folded, per generation counted once
 	Errors        atomic.Int64 // values that were null because an expression overflowed or divided by zero
 	LongKeys      atomic.Int64 // values that were too long for an entity's key, and null in it
