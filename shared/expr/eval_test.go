@@ -265,14 +265,15 @@ func genLadder(t *rapid.T, depth int) string {
 	if rapid.IntRange(0, 7).Draw(t, "in order") > 0 {
 		slices.Sort(edges)
 	}
-	ladder, field := "", rapid.SampledFrom([]string{"a", "b", "price"}).Draw(t, "subject")
+	field := rapid.SampledFrom([]string{"a", "b", "price"}).Draw(t, "subject")
+	ladder := []byte("(")
 	for i, edge := range edges {
-		ladder += fmt.Sprintf("%s < %d ? %d : ", field, edge, i)
+		ladder = fmt.Appendf(ladder, "%s < %d ? %d : ", field, edge, i)
 	}
 	if rapid.IntRange(0, 7).Draw(t, "literal at the end") == 0 {
-		return "(" + ladder + genInt(t, depth) + ")"
+		return string(ladder) + genInt(t, depth) + ")"
 	}
-	return "(" + ladder + "7)"
+	return string(ladder) + "7)"
 }
 
 func genText(t *rapid.T, depth int) string {
