@@ -58,7 +58,7 @@ type distinctOperator struct {
 
 // NewStates implements Operator.
 func (o *distinctOperator) NewStates() States {
-	s := &distinctStates{distinctOperator: o, Runs: arena.NewRuns(sightingWords), keys: newNumbered(o.inputs)}
+	s := &distinctStates{distinctOperator: o, Runs: arena.NewRuns(sightingWords), keys: newNumbered(o.inputs, false)}
 	s.codec.Cells = cells.New(o.tiers, &s.codec, codedWords, false)
 	s.codec.Grow(1)
 	s.codec.states = s
@@ -115,6 +115,7 @@ func (s *distinctStates) setForm(slot int32, settled int, registers bool) {
 
 // Fold implements States.
 func (s *distinctStates) Fold(r *Rows) {
+	s.keys.prepare(r.In, r.Row)
 	for i, row := range r.Row {
 		if !complete(r.In, int(row)) {
 			continue
@@ -123,9 +124,9 @@ func (s *distinctStates) Fold(r *Rows) {
 		settled, registers := s.form(slot)
 		var what uint64
 		if registers {
-			what = sightingOfTuple(s.keys.bytes(r.In, int(row)))
+			what = sightingOfTuple(s.keys.bytes(i))
 		} else {
-			what = s.keys.of(r.In, int(row))
+			what = s.keys.at(i)
 		}
 		if at := s.start(r.Time[row]) + 1; !s.known(slot, settled, registers, what, at) {
 			s.add(slot, sighting{what, at}, registers, r.Newest[slot])

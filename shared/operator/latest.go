@@ -41,7 +41,7 @@ func (o *latest) newStates() latestStates {
 	if o.hasPayload() {
 		words++
 	}
-	return latestStates{latest: o, Runs: arena.NewRuns(words), stride: words, keys: arena.NewKeys()}
+	return latestStates{latest: o, Runs: arena.NewRuns(words), stride: words, keys: newNumbered(o.identity.inputs, o.nullable)}
 }
 
 // The words of an entry: the number of the element, its place, and the blob of its values if it has a payload.
@@ -59,7 +59,7 @@ type latestStates struct {
 	arena.Runs
 	*latest
 	stride int
-	keys   arena.Keys
+	keys   numbered
 	blobs  arena.Blobs
 
 	buf   []byte
@@ -70,14 +70,13 @@ type latestStates struct {
 }
 
 // place returns the entry of the element that row i of r is about, at the place of that row, if no later event of the
-// element is known; otherwise nil. identity is the columns that tell elements apart. A payload is for the caller to set.
-func (s *latestStates) place(r *Rows, i int, identity []*column.Column) []uint64 {
+// element is known; otherwise nil. The rows' identities must be prepared. A payload is for the caller to set.
+func (s *latestStates) place(r *Rows, i int) []uint64 {
 	slot, row := r.Slot[i], r.Row[i]
 	if s.tiers.Of(r.Time[row], r.Newest[slot]) < 0 {
 		return nil
 	}
-	s.buf = s.identity.tuple.Append(s.buf[:0], identity, int(row))
-	w, fresh := s.entry(slot, s.keys.ID(s.buf), r.Newest[slot])
+	w, fresh := s.entry(slot, s.keys.at(i), r.Newest[slot])
 	if !fresh && compareRow(w[latestOrder:], r, row) >= 0 {
 		return nil
 	}

@@ -65,6 +65,7 @@ func (s *mapStates) Fold(r *Rows) {
 	if s.removable {
 		remove = keys[len(keys)-1]
 	}
+	s.keys.prepare(keys[:len(s.identity.inputs)], r.Row)
 	for i, row := range r.Row {
 		// Of a missing flag nobody can tell what the event wanted: it is among keys and must be there too.
 		if !complete(keys, int(row)) {
@@ -74,7 +75,7 @@ func (s *mapStates) Fold(r *Rows) {
 		if !removes && !present(values, int(row)) {
 			continue
 		}
-		w := s.place(r, i, keys[:len(s.identity.inputs)])
+		w := s.place(r, i)
 		switch {
 		case w == nil:
 		case removes:

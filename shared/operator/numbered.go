@@ -7,34 +7,71 @@ import (
 )
 
 // numbered gives the tuples that rows hold in some columns numbers, equal ones the same. All slots share them.
+//
+// Rows are prepared some hundreds at a time: their tuples are written and hashed, and what finding their numbers will read
+// is read side by side. Tuples of few integers are mostly remembered, and need no writing.
 type numbered struct {
 	arena.Keys
 	tuple  wire.Tuple
 	recent recent
 	quick  bool // whether recent serves tuples of these types
-	buf    []byte
+
+	// Of the rows that are prepared; without those of buf, ends and hashes if quick.
+	cols   []*column.Column
+	rows   []int32
+	buf    []byte   // the tuples, one after the other
+	ends   []int    // by row
+	hashes []uint64 // by row
+	// touchedSum keeps reads that are made only to be made from being taken for superfluous.
+	touchedSum uint64
 }
 
-func newNumbered(inputs []Input) numbered {
-	return numbered{Keys: arena.NewKeys(), tuple: tupleOf(inputs), quick: remembered(inputs)}
+// newNumbered returns an empty one. With nullable, members of tuples may be null.
+func newNumbered(inputs []Input, nullable bool) numbered {
+	return numbered{Keys: arena.NewKeys(), tuple: tupleOf(inputs), quick: !nullable && remembered(inputs)}
 }
 
-// of returns the number of the tuple that row of the columns has, in which nothing is null.
-func (n *numbered) of(cols []*column.Column, row int) uint64 {
-	if !n.quick {
-		return n.ID(n.bytes(cols, row))
+// prepare makes the tuples that these rows of the columns have the ones that at and bytes are asked for. The columns and
+// rows must stay as they are until then.
+func (n *numbered) prepare(cols []*column.Column, rows []int32) {
+	n.cols, n.rows = cols, rows
+	n.buf, n.ends, n.hashes = n.buf[:0], n.ends[:0], n.hashes[:0]
+	if n.quick {
+		return
 	}
-	e := n.recent.find(cols, row)
+	from := 0
+	for _, row := range rows {
+		n.buf = n.tuple.Append(n.buf, cols, int(row))
+		n.ends = append(n.ends, len(n.buf))
+		n.hashes = append(n.hashes, n.Hash(n.buf[from:]))
+		from = len(n.buf)
+	}
+	n.touchedSum += n.Touch(n.hashes)
+}
+
+// at returns the number of the tuple of the i-th of the rows. Nothing in it is null, unless nulls may be.
+func (n *numbered) at(i int) uint64 {
+	if !n.quick {
+		return n.IDOf(n.hashes[i], n.bytes(i))
+	}
+	e := n.recent.find(n.cols, int(n.rows[i]))
 	if e.number == 0 {
-		e.number = n.ID(n.bytes(cols, row)) + 1
+		e.number = n.ID(n.bytes(i)) + 1
 	}
 	return e.number - 1
 }
 
-// bytes returns the tuple's bytes; they are valid until the next call.
-func (n *numbered) bytes(cols []*column.Column, row int) []byte {
-	n.buf = n.tuple.Append(n.buf[:0], cols, row)
-	return n.buf
+// bytes returns the tuple of the i-th of the rows; it is valid until the next call.
+func (n *numbered) bytes(i int) []byte {
+	if n.quick {
+		n.buf = n.tuple.Append(n.buf[:0], n.cols, int(n.rows[i]))
+		return n.buf
+	}
+	from := 0
+	if i > 0 {
+		from = n.ends[i-1]
+	}
+	return n.buf[from:n.ends[i]]
 }
 
 // Reset forgets all tuples and keeps the memory.

@@ -49,7 +49,7 @@ type topKOperator struct {
 
 // NewStates implements Operator.
 func (o *topKOperator) NewStates() States {
-	return &topKStates{Cells: cells.New(o.tiers, summed{}, 2, true), op: o, keys: newNumbered(o.keys.inputs)}
+	return &topKStates{Cells: cells.New(o.tiers, summed{}, 2, true), op: o, keys: newNumbered(o.keys.inputs, false)}
 }
 
 type topKStates struct {
@@ -82,6 +82,7 @@ func (s *topKStates) Fold(r *Rows) {
 	if len(r.In) > n {
 		weights = r.In[n]
 	}
+	s.keys.prepare(keys, r.Row)
 	for i, row := range r.Row {
 		weight := int64(1)
 		if weights != nil {
@@ -96,7 +97,7 @@ func (s *topKStates) Fold(r *Rows) {
 		if !ok {
 			continue
 		}
-		w, _ := s.KeyCell(slot, code, s.keys.of(keys, int(row)), newest)
+		w, _ := s.KeyCell(slot, code, s.keys.at(i), newest)
 		addTo(w, weight)
 	}
 }

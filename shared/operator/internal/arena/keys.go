@@ -37,8 +37,13 @@ func (k *Keys) Bytes(id uint64) []byte {
 }
 
 // ID returns the number of key, a new one if it was not seen since Reset.
-func (k *Keys) ID(key []byte) uint64 {
-	hash := maphash.Bytes(k.seed, key)
+func (k *Keys) ID(key []byte) uint64 { return k.IDOf(k.Hash(key), key) }
+
+// Hash returns the hash of a key, for IDOf and Touch.
+func (k *Keys) Hash(key []byte) uint64 { return maphash.Bytes(k.seed, key) }
+
+// IDOf is ID of a key whose hash is known.
+func (k *Keys) IDOf(hash uint64, key []byte) uint64 {
 	mask := uint64(len(k.table) - 1)
 	for at := hash & mask; ; at = (at + 1) & mask {
 		entry := k.table[at]
