@@ -20,6 +20,10 @@ const (
 // ensureTopic creates the source's topic if it is not there; one that is there is left as it is.
 func ensureTopic(ctx context.Context, client *kafkalog.Client, src *schema.Source, partitions int, appendTime bool, logger logger) error {
 	spec := kafkalog.TopicSpec{Name: src.Topic, Partitions: partitions, AppendTime: appendTime}
+	if !appendTime {
+		// Retention goes by record times, and simulated ones may be older than it allows before anybody has read them.
+		spec.Configs = map[string]string{"retention.ms": "-1"}
+	}
 	created, err := client.CreateTopic(ctx, spec)
 	if err != nil {
 		return fmt.Errorf("creating topic %s: %w", src.Topic, err)

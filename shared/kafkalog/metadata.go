@@ -18,7 +18,7 @@ type topicMeta struct {
 // noLeader is what Metadata gives as the leader of a partition that has none.
 const noLeader = int32(-1)
 
-// metadata asks any node for one topic's id and leaders. It asks for itself, past Transport's cache: kafka-go stops at
+// metadata asks any node for one topic's id and leaders, of which there is at least one: a topic without partitions is none. It asks for itself, past Transport's cache: kafka-go stops at
 // version 8, which knows no topic ids.
 func (c *Client) metadata(ctx context.Context, topic string) (topicMeta, error) {
 	f := &frame{
@@ -36,6 +36,9 @@ func (c *Client) metadata(ctx context.Context, topic string) (topicMeta, error) 
 	}
 	if err := codeError(m.code); err != nil {
 		return topicMeta{}, fmt.Errorf("asking for metadata of topic %s: %w", topic, err)
+	}
+	if len(m.leaders) == 0 {
+		return topicMeta{}, fmt.Errorf("asking for metadata of topic %s: %w: it has no partitions", topic, ErrNoTopic)
 	}
 	return m, nil
 }

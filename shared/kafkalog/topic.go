@@ -64,9 +64,6 @@ func (c *Client) Topic(ctx context.Context, name string) (Topic, error) {
 	if err != nil {
 		return Topic{}, err
 	}
-	if len(m.leaders) == 0 {
-		return Topic{}, fmt.Errorf("describing topic %s: %w: it has no partitions", name, ErrNoTopic)
-	}
 	configs, err := c.topicConfigs(ctx, name, "message.timestamp.type", "cleanup.policy", retentionConfig)
 	if err != nil {
 		return Topic{}, err
