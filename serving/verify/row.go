@@ -22,7 +22,7 @@ import (
 func (v *run) readRow(r *lookup.Row, m *view.Merger) *row {
 	out := &row{lane: r.Lane, tiles: len(r.Fields), claims: map[position.Partition]int64{}}
 	if why := lookup.Claims(r.Marks); why != "" {
-		out.bad = why
+		out.bad, out.silent = why, true
 		return out
 	}
 	for name, wire := range r.Marks {
@@ -75,7 +75,7 @@ func (v *run) judgeOne(o *oracle.Oracle, key string) (*Fault, int, error) {
 	r := v.rows[key]
 	fault := &Fault{View: v.view, Entity: key, Lane: r.lane.String(), Positions: positions(r.claims)}
 	if r.bad != "" {
-		fault.What = "cannot be verified: " + r.bad
+		fault.What, fault.Degraded = "cannot be verified: "+r.bad, r.silent
 		return fault, len(v.events[key]), nil
 	}
 	for _, p := range partitions(r.claims) {

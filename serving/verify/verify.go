@@ -73,12 +73,16 @@ type Fault struct {
 	What string `json:"what"`
 	// Positions is the log up to which was folded.
 	Positions string `json:"positions,omitempty"`
+	// Degraded says that the lane itself claims nothing, as answers of it do.
+	Degraded bool `json:"degraded,omitempty"`
 }
 
 // Report is what was found.
 type Report struct {
-	Entities int     `json:"entities"`
-	Wrong    int     `json:"wrong"`
+	Entities int `json:"entities"`
+	Wrong    int `json:"wrong"`
+	// Degraded is how many of the wrong ones are so because their lanes claim nothing.
+	Degraded int     `json:"degraded"`
 	Faults   []Fault `json:"faults"`
 	// Events is how many events of the log were folded, Tiles how many tiles the rows held.
 	Events int64 `json:"events"`
@@ -89,6 +93,9 @@ type Report struct {
 
 func (r *Report) fault(f Fault) {
 	r.Wrong++
+	if f.Degraded {
+		r.Degraded++
+	}
 	if len(r.Faults) < MaxFaults {
 		r.Faults = append(r.Faults, f)
 	}
@@ -145,7 +152,8 @@ func (c *Config) verifyView(ctx context.Context, name string, total *Report) err
 
 // add adds what another report found.
 func (r *Report) add(one *Report) {
-	r.Entities, r.Wrong, r.Events, r.Tiles = r.Entities+one.Entities, r.Wrong+one.Wrong, r.Events+one.Events, r.Tiles+one.Tiles
+	r.Entities, r.Wrong, r.Degraded = r.Entities+one.Entities, r.Wrong+one.Wrong, r.Degraded+one.Degraded
+	r.Events, r.Tiles = r.Events+one.Events, r.Tiles+one.Tiles
 	r.Faults = append(r.Faults, one.Faults[:min(len(one.Faults), MaxFaults-len(r.Faults))]...)
 	r.Lost = append(r.Lost, one.Lost...) // views share sources
 	slices.Sort(r.Lost)
@@ -174,6 +182,7 @@ type row struct {
 	tiles  int
 	claims map[position.Partition]int64
 	bad    string // why it cannot be verified
+	silent bool   // because its lane claims nothing
 }
 
 // verify fills the report, or tells that the generation is gone: it was dropped.

@@ -323,7 +323,7 @@ func TestMarkPastTheEnd(t *testing.T) {
 	}
 	w.change(n, nil, marks)
 	r := w.verify()
-	if r.Wrong != len(w.keysOf[n]) || !strings.Contains(r.Faults[0].What, "the log ends at") {
+	if r.Wrong != len(w.keysOf[n]) || r.Degraded != 0 || !strings.Contains(r.Faults[0].What, "the log ends at") {
 		t.Fatalf("%d wrong of %d in the lane: %+v", r.Wrong, len(w.keysOf[n]), r.Faults)
 	}
 }
@@ -343,7 +343,7 @@ func TestLaneNotWhole(t *testing.T) {
 	}
 	w.change(n, nil, marks)
 	r := w.verify()
-	if r.Wrong != len(w.keysOf[n]) || !strings.Contains(r.Faults[0].What, lookup.ReasonFilling) {
+	if r.Wrong != len(w.keysOf[n]) || r.Degraded != r.Wrong || !r.Faults[0].Degraded || !strings.Contains(r.Faults[0].What, lookup.ReasonFilling) {
 		t.Fatalf("%d wrong of %d in the lane: %+v", r.Wrong, len(w.keysOf[n]), r.Faults)
 	}
 }
