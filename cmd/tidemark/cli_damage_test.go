@@ -92,6 +92,7 @@ func damageTest(t *testing.T, in *installation) {
 		wrong[rowDamages[name](d)] = name
 	}
 	d.expect(wrong)
+	auditFinds(t, up, wrong)
 	for key, name := range wrong {
 		if name == "change the first byte" {
 			d.explained(key)
@@ -105,7 +106,7 @@ func damageTest(t *testing.T, in *installation) {
 func (in *installation) upWithHistory() *process {
 	in.t.Helper()
 	in.gen(3000)
-	up := in.upSmall()
+	up := in.upSmall("--audit-rate", "10000")
 	in.awaitQuiet()
 	in.gen(3000, "--seed", "2")
 	in.awaitQuiet()

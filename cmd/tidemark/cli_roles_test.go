@@ -31,6 +31,8 @@ func (in *installation) roleArgs(name string, args ...string) []string {
 		all = append(append(append(all, kafka...), store...), "--state", filepath.Join(in.folder, "state"), "--block", cliBlock, "--cron", cliCron)
 	case "speed":
 		all = append(append(append(all, kafka...), store...), "--session-timeout", "1s")
+	case "audit":
+		all = append(append(append(all, kafka...), store...), "--audit-rate", "1000")
 	case "serve":
 		all = append(all, store...)
 	}
@@ -43,7 +45,7 @@ func (p *process) isReady(role string) string {
 	return httpOf(p.t, p.await("ready role="+role+" http=", cliWait))
 }
 
-// TestRoles: the four roles as processes of their own, begun before there is anything that they wait for, say what they wait
+// TestRoles: the roles as processes of their own, begun before there is anything that they wait for, say what they wait
 // for, do together what up does, and end in order.
 func TestRoles(t *testing.T) {
 	t.Parallel()
@@ -64,6 +66,8 @@ func TestRoles(t *testing.T) {
 	batch := in.role("batch")
 	batch.isReady("batch")
 	serve.isReady("serve")
+	audit := in.role("audit")
+	audit.isReady("audit")
 	for _, p := range speeds {
 		p.isReady("speed")
 	}
@@ -71,7 +75,8 @@ func TestRoles(t *testing.T) {
 	in.awaitQuiet()
 	in.awaitRuns(1)
 	t.Log(in.verified())
-	everyRoleAnswers(t, map[string]*process{"archive": arch, "batch": batch, "speed": speeds[0], "serve": serve})
+	everyRoleAnswers(t, map[string]*process{"archive": arch, "batch": batch, "speed": speeds[0], "serve": serve, "audit": audit})
+	audit.auditedUntil(100)
 
 	// A worker that ends in order leaves marks at the last record, and the other writes nothing that was written.
 	before := speeds[1].refusals()
@@ -82,7 +87,7 @@ func TestRoles(t *testing.T) {
 		t.Errorf("of the worker that took over, calls met marks that it did not expect: %s, before %s", after, before)
 	}
 	t.Log(in.verified())
-	for _, p := range []*process{arch, batch, speeds[1], serve} {
+	for _, p := range []*process{arch, batch, speeds[1], serve, audit} {
 		p.terminate()
 	}
 	t.Log(in.verified())
@@ -102,6 +107,7 @@ func (p *process) refusals() string {
 func everyRoleAnswers(t *testing.T, all map[string]*process) {
 	t.Helper()
 	for role, p := range all {
+		roleMetrics(t, role, p)
 		base := "http://" + httpOf(t, p.out.String())
 		for path, want := range map[string]string{
 			"/healthz": "^ok$", "/readyz": "^ready$", "/metrics": "process_cpu_seconds_total", "/v1/status": `"role":"` + role + `"`, "/v1/nonsense": "no such route",

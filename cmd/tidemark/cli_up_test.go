@@ -68,7 +68,7 @@ func jsonFields(t *testing.T, in *installation) {
 				"profiles.freshness.age_ms profiles.freshness.through profiles.frontier.events/0 profiles.frontier.events/1 profiles.frontier.events/2 " +
 				"profiles.frontier.events/3 profiles.key profiles.newest version.generation version.identity version.revision view",
 		},
-		{"verify", in.ask("verify", "-o", "json").want(t, exitOK).stdout, "entities events faults tiles wrong"},
+		{"verify", in.ask("verify", "-o", "json").want(t, exitOK).stdout, "degraded entities events faults tiles wrong"},
 		{
 			"explain", invoke(t, "", in.flags("explain", in.job, "listing", "l0", "favs", "-o", "json")...).want(t, exitOK).stdout,
 			"as_of degraded error events.append events.position events.record events.taken_in events.time events_left_out features.feature features.status " +

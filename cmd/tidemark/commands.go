@@ -14,7 +14,7 @@ import (
 // commands returns every command.
 func commands() []*cobra.Command {
 	return []*cobra.Command{
-		newDemo(), newUp(), newArchive(), newBatch(), newSpeed(), newServe(), newBroker(), newGen(), newProduce(),
+		newDemo(), newUp(), newArchive(), newBatch(), newSpeed(), newServe(), newAudit(), newBroker(), newGen(), newProduce(),
 		newGet(), newVerify(), newExplain(), newLog(), newRejects(),
 		newRebuild(), newDiff(), newPromote(), newRollback(), newDrop(), newVersions(), newStatus(), newCheck(), newTest(), newPlan(), newRefill(), newCompletion(),
 	}

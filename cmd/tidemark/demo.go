@@ -28,15 +28,13 @@ import (
 
 // What the demo sets so that everything can be seen within a minute.
 const (
-	demoBlock      = 2048
-	demoCron       = "@every 15s"
-	demoRate       = 2000             // records a second
-	demoLine       = 5 * time.Second  // between two lines
-	demoRestart    = 20 * time.Second // between two ends of its own speed layer
-	demoSample     = 200              // entities of each view verified for a line
-	demoSettle     = 60 * time.Second // how long nothing may move at the end before it is given up
-	demoFaults     = 5                // wrong entities described for a line
-	demoVerifyPart = 10               // verifying takes at most this part of the time
+	demoBlock     = 2048
+	demoCron      = "@every 15s"
+	demoRate      = 2000             // records a second
+	demoLine      = 5 * time.Second  // between two lines
+	demoRestart   = 20 * time.Second // between two ends of its own speed layer
+	demoSettle    = 60 * time.Second // how long nothing may move at the end before it is given up
+	demoAuditRate = 100              // entities a second verified while it runs, at most
 )
 
 type demoFlags struct {
@@ -127,15 +125,12 @@ type demo struct {
 	out   io.Writer
 	crash bool // the next end of the speed layer is one
 
-	verified, wrong int
-	tiles           string         // per row, as last seen
-	before          service.Counts // freshness at the last line
-	sentBefore      int64
-	linedAt         time.Time // the last line
-	invited         bool
-	restarts        int
-	producer        *pacedProducer
-	verifyAt        time.Time
+	before     service.Counts // freshness at the last line
+	sentBefore int64
+	linedAt    time.Time // the last line
+	invited    bool
+	restarts   int
+	producer   *pacedProducer
 }
 
 // runDemo sets the stage, runs the show, and judges it.
@@ -160,7 +155,7 @@ func runDemo(cmd *cobra.Command, j *job.Job, o *options, flags *demoFlags) error
 	defer cancel()
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	o.grace = defaultGrace
-	n, err := openNode(ctx, j, &deployment{options: *o, name: "demo", roles: everyRole, cron: flags.cron, tailAge: archive.DefaultTailAge}, log)
+	n, err := openNode(ctx, j, &deployment{options: *o, name: "demo", roles: everyRole, cron: flags.cron, tailAge: archive.DefaultTailAge, auditRate: demoAuditRate}, log)
 	if err != nil {
 		return err
 	}
@@ -327,7 +322,7 @@ func (d *demo) watch(ctx context.Context, produced <-chan error) error {
 			}
 		case <-line.C:
 			d.invite(ctx)
-			d.printLine(ctx)
+			d.printLine()
 		}
 	}
 }
@@ -351,8 +346,8 @@ func (d *demo) restartSpeed(ctx context.Context) error {
 	return nil
 }
 
-// printLine prints how things are, verifying a sample if that does not take too much of the time.
-func (d *demo) printLine(ctx context.Context) {
+// printLine prints how things are.
+func (d *demo) printLine() {
 	sent, now := d.producer.total(), time.Now()
 	rate := float64(sent-d.sentBefore) / max(now.Sub(d.linedAt).Seconds(), 0.001)
 	d.sentBefore, d.linedAt = sent, now
@@ -364,29 +359,10 @@ func (d *demo) printLine(ctx context.Context) {
 			d.before = after
 		}
 	}
-	d.sample(ctx)
-	fmt.Fprintf(d.out, "%6.0f events/s · %s · %s · %s · verified %d, wrong %d\n", rate, fresh, d.batch.summary(), d.tiles, d.verified, d.wrong)
-}
-
-// sample verifies some entities of each view, and sees how many tiles a row has.
-func (d *demo) sample(ctx context.Context) {
-	if time.Now().Before(d.verifyAt) {
-		return
-	}
-	start := time.Now()
-	report, err := verify.Run(ctx, verify.Config{Reader: d.reader, Store: d.store, Log: d.history, Sample: demoSample, Wait: demoLine})
-	d.verifyAt = time.Now().Add(demoVerifyPart * time.Since(start))
-	if err != nil {
-		d.tiles = fmt.Sprintf("not verified: %v", err)
-		return
-	}
-	d.verified += report.Entities
-	d.wrong += report.Wrong
-	d.audit.add(report)
-	for _, f := range report.Faults[:min(len(report.Faults), demoFaults)] {
-		fmt.Fprintf(d.out, "wrong: view %s, entity %s: %s\n", f.View, f.Entity, f.What)
-	}
-	d.tiles = fmt.Sprintf("%.1f tiles/row", float64(report.Tiles)/float64(max(report.Entities, 1)))
+	found := d.audited()
+	entities := found.Entities.Load()
+	fmt.Fprintf(d.out, "%6.0f events/s · %s · %s · %.1f tiles/row · verified %d, wrong %d\n",
+		rate, fresh, d.batch.summary(), float64(found.Tiles.Load())/float64(max(entities, 1)), entities, found.Wrong.Load())
 }
 
 // judge waits until the log is taken in and what batch has begun is published, and verifies every entity.
@@ -407,7 +383,7 @@ func (d *demo) judge(ctx context.Context) error {
 	if report.Entities == 0 {
 		return errors.New("there was no entity to verify")
 	}
-	report.Wrong += d.wrong // what was wrong while it ran was wrong
+	report.Wrong += int(d.audited().Wrong.Load()) // what was wrong while it ran was wrong
 	return wrongError(report)
 }
 

@@ -48,7 +48,7 @@ func (g *metricGroup) declare(kind, name, unit, help string, labels []string) *m
 
 // metricGroups are all metrics of ours, in the order in which docs/metrics.md has them.
 func metricGroups() []*metricGroup {
-	return []*metricGroup{&processGroup, &archiveGroup, &speedGroup, &batchGroup, &storeGroup, &serveGroup}
+	return []*metricGroup{&processGroup, &archiveGroup, &speedGroup, &batchGroup, &storeGroup, &serveGroup, &auditGroup}
 }
 
 // collector reads a group's figures from where they are counted when Prometheus asks. What does not run counts nothing and

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -24,10 +25,11 @@ type metrics struct {
 	store     *storeMetrics
 	serve     *serveMetrics
 	retention *retentions
+	begun     time.Time
 }
 
 func newMetrics(n *node) *metrics {
-	m := &metrics{node: n, registry: prometheus.NewRegistry(), store: newStoreMetrics(), serve: newServeMetrics(n), retention: &retentions{}}
+	m := &metrics{node: n, registry: prometheus.NewRegistry(), store: newStoreMetrics(), serve: newServeMetrics(n), retention: &retentions{}, begun: time.Now()}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, c := range []collector{
 		{&processGroup, m.readProcess},
@@ -36,6 +38,7 @@ func newMetrics(n *node) *metrics {
 		{&batchGroup, m.readBatch},
 		{&storeGroup, m.store.read},
 		{&serveGroup, m.serve.read},
+		{&auditGroup, m.readAudit},
 	} {
 		m.registry.MustRegister(c)
 	}

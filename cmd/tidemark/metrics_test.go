@@ -172,7 +172,7 @@ func TestMetrics(t *testing.T) {
 	in := newInstallation(t, "")
 	in.gen(3000)
 	in.produceBad(7)
-	up := in.upSmall("--tail-age", "1s")
+	up := in.upSmall("--tail-age", "1s", "--audit-rate", "10000")
 	in.ask("status", "--await", "--wait", "1m").want(t, exitOK)
 	base := "http://" + httpOf(t, up.out.String())
 	for _, key := range []string{"l0", "l1", "nobody", "%ff"} {
@@ -184,7 +184,7 @@ func TestMetrics(t *testing.T) {
 		families, body = up.scrape()
 		return families[metricArchiveLag.name].total() == 0 && families[metricBatchLooked.name] != nil &&
 			families[metricBatchRowsLeft.name].total() == 0 && families[metricBatchPublished.name].total() > 0 && families[metricMark.name] != nil &&
-			families[metricMark.name].total() == families[metricLogEnd.name].total()
+			families[metricMark.name].total() == families[metricLogEnd.name].total() && families[metricAuditRounds.name].total() > 0
 	})
 	checkDeclared(t, families)
 	for _, e := range lint(t, body) {
@@ -192,7 +192,7 @@ func TestMetrics(t *testing.T) {
 	}
 	for m, want := range map[*metric]float64{
 		metricInfo: 1, metricLag: 0, metricArchiveStopped: 0, metricStopped: 0, metricBatchFailed: 0, metricFull: 0,
-		metricLookupKeys: 4, metricLookupFound: 2, metricLookupFailed: 1,
+		metricLookupKeys: 4, metricLookupFound: 2, metricLookupFailed: 1, metricAuditWrong: 0,
 	} {
 		if got := families[m.name].total(); got != want {
 			t.Errorf("%s is %v in all, want %v", m.name, got, want)
@@ -210,7 +210,7 @@ func TestMetrics(t *testing.T) {
 		metricArchiveFiles, metricArchiveLimit, metricArchivedOffset, metricHeadroomRecords, metricHeadroomSeconds, metricBatchRuns, metricBatchEvents,
 		metricBatchTook, metricBatchMade, metricBatchLooked, metricBatchRun, metricBatchRunRows, metricBatchLanes, metricBatchLanesDone, metricGeneration,
 		metricPublishedRows, metricPublishedBytes, metricLanesBegun, metricStoreRequests, metricStoreSeconds, metricLaneCalls, metricLookupSeconds,
-		metricLookupTiles,
+		metricLookupTiles, metricAuditEntities, metricAuditTiles, metricAuditLast,
 	} {
 		if families[m.name].total() <= 0 {
 			t.Errorf("%s has not moved", m.name)

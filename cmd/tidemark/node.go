@@ -8,6 +8,7 @@ import (
 	"time"
 
 	batch "github.com/tidemark-io/tidemark/batch/service"
+	"github.com/tidemark-io/tidemark/serving/audit"
 	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/serving/page"
 	"github.com/tidemark-io/tidemark/serving/store"
@@ -26,6 +27,7 @@ type node struct {
 	logger  logger
 	cron    string
 	tailAge time.Duration
+	rate    float64 // of the audit, entities a second; 0 = none
 
 	kafka   *kafkalog.Client // of roles that read the log
 	history *history.Log     // likewise
@@ -36,9 +38,9 @@ type node struct {
 	metrics *metrics
 
 	batch    *batchLayer
+	auditor  *audit.Auditor // nil where nothing is audited
 	past     page.History
 	journals *batch.Journals // for the pages
-	audit    audit
 
 	mu        sync.Mutex
 	speed     *speedLayer
@@ -60,7 +62,7 @@ const ballastPart = 8
 func openNode(ctx context.Context, j *job.Job, d *deployment, l logger) (n *node, err error) {
 	o := &d.options
 	n = &node{
-		job: j, role: d.name, roles: d.roles, o: o, logger: l, cron: d.cron, tailAge: d.tailAge, topics: sourceTopics{},
+		job: j, role: d.name, roles: d.roles, o: o, logger: l, cron: d.cron, tailAge: d.tailAge, rate: d.auditRate, topics: sourceTopics{},
 		failed: make(chan error, 16), ballast: make([]byte, o.memory/ballastPart),
 	}
 	n.metrics = newMetrics(n)
@@ -233,6 +235,11 @@ func (n *node) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if n.roles.any(auditRole) && n.rate > 0 {
+		if n.auditor, err = newAuditor(n, n.rate); err != nil {
+			return err
+		}
+	}
 	if err := n.startHTTP(ctx); err != nil {
 		return err
 	}
@@ -248,6 +255,9 @@ func (n *node) start(ctx context.Context) (err error) {
 		if err := awaitServed(ctx, n.o, n.logger, n.reader, n.reader.Views()...); err != nil {
 			return err
 		}
+	}
+	if n.auditor != nil {
+		n.beside.Go(func() { n.fail(guard(func() error { n.runAudit(ctx); return nil })) })
 	}
 	if n.roles.any(speedRole) {
 		return n.runSpeed(ctx)

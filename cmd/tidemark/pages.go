@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	batch "github.com/tidemark-io/tidemark/batch/service"
 	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/serving/page"
-	"github.com/tidemark-io/tidemark/serving/verify"
 	"github.com/tidemark-io/tidemark/shared/history"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
@@ -22,18 +20,6 @@ import (
 	"github.com/tidemark-io/tidemark/shared/view"
 	"github.com/tidemark-io/tidemark/speed/service"
 )
-
-// audit counts what was verified while the process ran. Safe for concurrent use.
-type audit struct {
-	on              atomic.Bool
-	verified, wrong atomic.Int64
-}
-
-func (a *audit) add(r *verify.Report) {
-	a.on.Store(true)
-	a.verified.Add(int64(r.Entities))
-	a.wrong.Add(int64(r.Wrong))
-}
 
 // sampleEachSecond keeps what the page's charts show.
 func (n *node) sampleEachSecond(ctx context.Context) {
@@ -59,7 +45,7 @@ type sampler struct {
 }
 
 func (s *sampler) sample(n *node, at time.Time) page.Sample {
-	out := page.Sample{At: at.UnixMilli(), FreshP50: -1, FreshP99: -1, Verified: n.audit.verified.Load(), Wrong: n.audit.wrong.Load()}
+	out := page.Sample{At: at.UnixMilli(), FreshP50: -1, FreshP99: -1, Verified: n.audited().Entities.Load(), Wrong: n.audited().Wrong.Load()}
 	l := n.speedNow()
 	if l != s.layer { // another life of the speed layer counts from 0
 		*s = sampler{layer: l, at: at}
@@ -90,7 +76,7 @@ const pageTime = 5 * time.Second
 func (n *node) Overview(ctx context.Context) (*page.Overview, error) {
 	ctx, cancel := context.WithTimeout(ctx, pageTime)
 	defer cancel()
-	o := &page.Overview{Job: n.job.Name, Role: n.role, Batch: n.batch.summary(), Samples: n.past.Samples(), Audited: n.audit.on.Load()}
+	o := &page.Overview{Job: n.job.Name, Role: n.role, Batch: n.batch.summary(), Samples: n.past.Samples(), Audited: n.audited().Rounds.Load() > 0}
 	if err := n.ready(ctx); err != nil {
 		o.Trouble = append(o.Trouble, err.Error())
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tidemark-io/tidemark/batch/schedule"
+	"github.com/tidemark-io/tidemark/serving/audit"
 	"github.com/tidemark-io/tidemark/serving/store"
 	"github.com/tidemark-io/tidemark/speed/archive"
 )
@@ -24,8 +25,9 @@ const (
 	batchRole                     // makes and publishes runs, and keeps the manifest
 	speedRole                     // applies events
 	serveRole                     // answers lookups
+	auditRole                     // verifies samples
 
-	everyRole  = archiveRole | batchRole | speedRole | serveRole
+	everyRole  = archiveRole | batchRole | speedRole | serveRole | auditRole
 	logRoles   = everyRole &^ serveRole   // those that need Kafka: whoever answers lookups needs the store alone
 	storeRoles = everyRole &^ archiveRole // those that need the store: the archive is filled without one
 )
@@ -48,6 +50,8 @@ type deployment struct {
 	cron    string
 	block   int64
 	tailAge time.Duration
+
+	auditRate float64 // entities a second; 0 = no audit
 }
 
 // flags registers the flags that the roles need, and no others.
@@ -76,6 +80,9 @@ func (d *deployment) flags(f *pflag.FlagSet) {
 		d.groupFlags(f)
 		d.lingerFlag(f)
 	}
+	if d.roles.any(auditRole) {
+		f.Float64Var(&d.auditRate, "audit-rate", defaultAuditRate, "`ENTITIES` that are verified in a second, at most; 0 = none")
+	}
 	d.httpFlag(f)
 	d.waitFlag(f)
 	f.DurationVar(&d.grace, "grace", defaultGrace, "how long draining may take after SIGTERM; what is not drained then is done again by whoever goes on")
@@ -96,7 +103,7 @@ func newRole(name string, r roles, short, long string) *cobra.Command {
 
 func newUp() *cobra.Command {
 	return newRole("up", everyRole, "Run every role of a job in one process, against any Kafka and store",
-		`up is archive, batch, speed and serve in one process: it archives the job's topics to Parquet, runs batch on cron, applies
+		`up is archive, batch, speed, serve and audit in one process: it archives the job's topics to Parquet, runs batch on cron, applies
 events in the speed layer and answers lookups over HTTP. It prints a line "ready role=up http=HOST:PORT" when every view is
 served. SIGTERM drains and exits 0; killed at any moment it goes on where the store says, with nothing done by hand.`)
 }
@@ -193,6 +200,9 @@ func (d *deployment) validate() error {
 		if _, err := schedule.Parse(d.cron); err != nil {
 			return usagef("--cron: %w", err)
 		}
+	}
+	if !(d.auditRate >= 0 && d.auditRate <= audit.MaxRate) || (d.roles == auditRole && d.auditRate == 0) {
+		return usagef("--audit-rate %v: want at most %d entities a second, and above 0 (0 switches the audit of up off)", d.auditRate, audit.MaxRate)
 	}
 	if dir, embedded := store.PebbleDir(d.store); embedded && d.roles.any(storeRoles) && d.roles != everyRole {
 		return usagef("--store pebble:%s: an embedded store is one process's own, which is up with every role; separate roles share a Redis: --store redis://HOST:PORT/DB", dir)
