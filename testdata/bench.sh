@@ -23,3 +23,7 @@ echo "== freshness from produce to an HTTP answer, 5k events/s, linger 10 ms (fl
 "$go" test ./cmd/tidemark -run '^$' -bench 'Freshness' -benchtime 1x -timeout 30m | grep Benchmark
 echo "== lookups of one key at 2k/s (floor: p99 < 5 ms)"
 "$go" test ./cmd/tidemark -run '^$' -bench 'Lookup' -benchtime 1x -timeout 30m | grep Benchmark
+echo "== roles as processes on a real Kafka and a real Redis: freshness beside a bare client (floors: p50 < 20 ms, p99 the client's + 25 ms), takeover (3 s), memory (460 MB; 64 MB)"
+"$go" test ./cmd/tidemark -run '^$' -bench 'Platform(Freshness|Takeover|Memory)' -benchtime 1x -timeout 60m | grep -E 'Benchmark|SKIP|bench_.*go:'
+echo "== micro-batch beside stream: flushes that wait for each other 60 s, 1 s, 50 ms and not at all"
+"$go" test ./cmd/tidemark -run '^$' -bench 'PlatformLinger' -benchtime 1x -timeout 60m | grep -E 'Benchmark|SKIP|bench_.*go:'
