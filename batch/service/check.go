@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/tidemark-io/tidemark/batch/durable"
 	"github.com/tidemark-io/tidemark/batch/journal"
 	"github.com/tidemark-io/tidemark/batch/recompute"
 	"github.com/tidemark-io/tidemark/batch/runfile"
@@ -47,11 +48,7 @@ func (s *Service) Check(ctx context.Context) (report CheckReport, err error) {
 		return CheckReport{}, err
 	}
 	gens, err := s.holdAll(ctx)
-	defer func() {
-		for _, g := range gens {
-			err = errors.Join(err, os.RemoveAll(g.held))
-		}
-	}()
+	defer func() { err = errors.Join(err, releaseAll(gens)) }()
 	if err != nil {
 		return CheckReport{}, err
 	}
@@ -71,16 +68,18 @@ type held struct {
 	view *viewState
 	gen  *generation
 	held string // the folder
+
+	unlock func() error // nil if it is not locked
 }
 
 // holdAll holds the run files of every generation that is fed. What it returns is to be removed after an error, too.
-func (s *Service) holdAll(ctx context.Context) (gens []held, err error) {
+func (s *Service) holdAll(ctx context.Context) (gens []*held, err error) {
 	for try := 1; ; try++ {
-		gens, err = nil, nil
+		gens, err = nil, releaseAll(gens)
 		for _, v := range s.views {
 			for _, g := range v.gens {
 				if g.made() && err == nil {
-					one := held{v, g, filepath.Join(v.layout.Runs(g.Identity), heldFolder)}
+					one := &held{view: v, gen: g, held: filepath.Join(v.layout.Runs(g.Identity), heldFolder)}
 					gens, err = append(gens, one), one.hold()
 				}
 			}
@@ -95,7 +94,7 @@ func (s *Service) holdAll(ctx context.Context) (gens []held, err error) {
 	}
 }
 
-func (s *Service) check(ctx context.Context, h held) (ViewCheck, error) {
+func (s *Service) check(ctx context.Context, h *held) (ViewCheck, error) {
 	g, k := h.gen, h.gen.LastChecked()
 	one := ViewCheck{View: g.View, Generation: g.Number, Run: k, Cut: g.Cut(k)}
 	if k == 0 {
@@ -115,8 +114,12 @@ func (s *Service) check(ctx context.Context, h held) (ViewCheck, error) {
 	return one, nil
 }
 
-// heldFolder is where a full check has its own links to the files of runs.
-const heldFolder = ".check"
+// heldFolder is where a full check has its own links to the files of runs, and a file that it locks while it is at work.
+const (
+	heldFolder = ".check"
+	heldLock   = "lock"
+	heldMode   = 0o755
+)
 
 // hold links the files of the runs that a full check reads into a folder of its own: it takes long, and batch removes the
 // oldest of them with each run that it makes meanwhile. What a check that died has left there is removed; so is what one
@@ -125,9 +128,47 @@ func (h *held) hold() error {
 	if err := os.RemoveAll(h.held); err != nil {
 		return fmt.Errorf("removing what an earlier check has left: %w", err)
 	}
+	if err := os.MkdirAll(h.held, heldMode); err != nil {
+		return fmt.Errorf("holding runs: %w", err)
+	}
+	var err error
+	if h.unlock, err = durable.Lock(filepath.Join(h.held, heldLock)); err != nil {
+		return err
+	}
 	for run := h.gen.BasesFrom(); run <= h.gen.LastChecked(); run++ {
 		if err := runfile.Hold(h.view.layout.RunFolder(h.gen.Identity, run), h.folder(run)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// release removes the folder and unlocks it.
+func (h *held) release() error {
+	err := os.RemoveAll(h.held)
+	if h.unlock != nil {
+		err = errors.Join(err, h.unlock())
+	}
+	return err
+}
+
+func releaseAll(gens []*held) (err error) {
+	for _, g := range gens {
+		err = errors.Join(err, g.release())
+	}
+	return err
+}
+
+// removeHeld removes what full checks have left that died: their links keep files that nobody needs. One that is at work
+// has locked its folder.
+func (v *viewState) removeHeld() error {
+	for _, g := range v.gens {
+		folder := filepath.Join(v.layout.Runs(g.Identity), heldFolder)
+		if durable.Locked(filepath.Join(folder, heldLock)) {
+			continue
+		}
+		if err := os.RemoveAll(folder); err != nil {
+			return fmt.Errorf("removing what an earlier check has left: %w", err)
 		}
 	}
 	return nil

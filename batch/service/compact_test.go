@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -336,6 +337,21 @@ func TestCheckBesideRuns(t *testing.T) {
 	must(t, err)
 	if v := c.Views[0]; c.Wrong() != 0 || v.Run != last || v.Files != v.Recompute || w.folders("visitor")[0] <= last {
 		t.Fatalf("%+v, files of runs %v", v, w.folders("visitor"))
+	}
+	w.tidied()
+}
+
+// TestCheckThatDied shows that what a full check has left is removed by the next role that begins. (That one at work keeps
+// what it holds, TestCheckBesideRuns shows: its runs are made by roles that begin.)
+func TestCheckThatDied(t *testing.T) {
+	w := first(t, 2)
+	g, l := w.journalOf("visitor")
+	left := filepath.Join(l.Runs(g.Identity), ".check")
+	must(t, runfile.Hold(l.RunFolder(g.Identity, 1), filepath.Join(left, "00000001")))
+	must(t, os.WriteFile(filepath.Join(left, "lock"), nil, 0o600))
+	w.once()
+	if _, err := os.Lstat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("it is still there: %v", err)
 	}
 	w.tidied()
 }

@@ -37,7 +37,7 @@ func (s *Service) open(ctx context.Context) error {
 	for i, p := range s.cfg.Plans {
 		v, err := s.openView(ctx, p, origins)
 		if err == nil && s.views == nil && !s.cfg.readOnly {
-			err = v.layout.RemoveAbandoned(time.Now())
+			err = errors.Join(v.layout.RemoveAbandoned(time.Now()), v.removeHeld())
 		}
 		if err == nil && s.views != nil && v.entries() < s.views[i].entries() {
 			err = fmt.Errorf("%w: %s has fewer entries than before: bring it back and start batch again", ErrGone, v.layout.ViewJournal())
