@@ -185,7 +185,7 @@ func batchOnce(ctx context.Context, work func(context.Context) (batch.Report, er
 	}
 	for i := range report.Runs {
 		r := &report.Runs[i]
-		fmt.Fprintf(w, "view %s, generation %d: run %d (%s) at cut %s, %d rows, digest %s, in %v; published\n",
+		fmt.Fprintf(w, "view %s, generation %d: run %d (%s) at cut %s, %d rows, digest of files %s, in %v; published\n",
 			r.View, r.Generation, r.Run, r.Kind, r.Cut, r.Checked.Rows, r.Digest, r.Took.Round(time.Millisecond))
 	}
 	return nil
@@ -216,7 +216,7 @@ func batchCheck(ctx context.Context, s *batch.Service, w io.Writer) error {
 			fmt.Fprintf(w, "view %s, generation %d: no run yet, nothing to compare\n", v.View, v.Generation)
 			continue
 		}
-		fmt.Fprintf(w, "view %s, generation %d, run %d at cut %s: %d rows, %d wrong; digest of the run files %s, of the recompute %s\n",
+		fmt.Fprintf(w, "view %s, generation %d, run %d at cut %s: %d rows, %d wrong; digest of the states by the run files %s, by the recompute %s\n",
 			v.View, v.Generation, v.Run, v.Cut, v.Rows, v.Wrong, v.Files, v.Recompute)
 		for _, m := range v.First {
 			fmt.Fprintf(w, "  wrong: %s: %s\n", m.Key, m.Reason)

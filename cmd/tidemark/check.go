@@ -14,6 +14,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/view"
+	"github.com/tidemark-io/tidemark/shared/window"
 )
 
 func newCheck() *cobra.Command {
@@ -119,22 +120,60 @@ type plannedState struct {
 	Version  int      `json:"version"`
 	Approx   bool     `json:"approx,omitempty"`
 	Inputs   []string `json:"inputs"`
+	N        int      `json:"n,omitempty"`
+	Gap      string   `json:"gap,omitempty"`
+	Edges    []int64  `json:"edges,omitempty"` // in units of the value
 	Where    string   `json:"where,omitempty"`
 	Hops     []string `json:"windows"`
 	Features []string `json:"features"`
+	Warning  string   `json:"warning,omitempty"`
+}
+
+// manyHops is how many hops a window may have without a warning: a state keeps a bucket of each in which there are events.
+const manyHops = 2000
+
+// name is what keeps the state, with what its features say of it.
+func (s *plannedState) name() string {
+	var with []string
+	if s.Approx {
+		with = append(with, "approx")
+	}
+	if s.N > 0 {
+		with = append(with, fmt.Sprintf("n=%d", s.N))
+	}
+	if s.Gap != "" {
+		with = append(with, "gap="+s.Gap)
+	}
+	if len(s.Edges) > 0 {
+		with = append(with, strings.ReplaceAll(fmt.Sprintf("edges=%d", s.Edges), " ", ","))
+	}
+	if len(with) == 0 {
+		return s.Operator
+	}
+	return s.Operator + " (" + strings.Join(with, ", ") + ")"
 }
 
 func statesOf(p *view.Plan) []plannedState {
 	out := make([]plannedState, 0, len(p.States()))
 	for i := range p.States() {
 		s := &p.States()[i]
-		ps := plannedState{Operator: s.Kind.Name, Version: s.Kind.Version, Approx: s.Kind.Approx, Inputs: append([]string{}, s.Inputs...), Where: s.Where}
+		ps := plannedState{
+			Operator: s.Kind.Name, Version: s.Kind.Version, Approx: s.Kind.Approx, Inputs: append([]string{}, s.Inputs...), Where: s.Where,
+			N: s.Config.N, Edges: s.Config.Edges,
+		}
+		if s.Config.Gap > 0 {
+			ps.Gap = window.Text(s.Config.Gap)
+		}
 		for _, w := range s.Config.Windows {
 			if w.Length == 0 {
 				ps.Hops = append(ps.Hops, "all")
 				continue
 			}
-			ps.Hops = append(ps.Hops, durationText(w.Length)+" by "+durationText(w.Hop))
+			ps.Hops = append(ps.Hops, window.Text(w.Length)+" by "+window.Text(w.Hop))
+			if hops := w.Length / w.Hop; hops > manyHops {
+				ps.Warning = fmt.Sprintf("%s by %s is %d hops, and a state keeps a bucket of each in which there are events: name a longer hop",
+					window.Text(w.Length), window.Text(w.Hop), hops)
+			}
 		}
 		for _, f := range s.Features {
 			ps.Features = append(ps.Features, p.Features()[f].Spec.Name)
@@ -183,7 +222,7 @@ func printSource(w io.Writer, s *schema.Source) {
 	fmt.Fprintf(w, "source %s: topic %s, blocks of %d\n", s.Name, s.Topic, s.Block)
 	bound := "the broker's append time"
 	if s.ToleranceMS > 0 {
-		bound += " + " + durationText(s.ToleranceMS)
+		bound += " + " + window.Text(s.ToleranceMS)
 	}
 	fmt.Fprintf(w, "  event time = min(%s, %s). The topic should have message.timestamp.type=LogAppendTime: with CreateTime\n", s.EventTime, bound)
 	fmt.Fprintln(w, "  the producers stamp records themselves, and the bound means nothing (up warns of it)")
@@ -200,15 +239,18 @@ func printPlan(w io.Writer, p *view.Plan, rows *rowSizes) error {
 	fmt.Fprintf(w, "  reads %s; %d lanes take the tiles: of batch, each is one task of merging and publishing\n", strings.Join(names, ", "), laneCount(spec))
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "  STATE\tINPUTS\tWHERE\tWINDOWS\tFEATURES")
-	for _, s := range statesOf(p) {
-		name := s.Operator
-		if s.Approx {
-			name += " (approx)"
-		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", name, strings.Join(s.Inputs, ", "), s.Where, strings.Join(s.Hops, ", "), strings.Join(s.Features, " "))
+	states := statesOf(p)
+	for i := range states {
+		s := &states[i]
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", s.name(), strings.Join(s.Inputs, ", "), s.Where, strings.Join(s.Hops, ", "), strings.Join(s.Features, " "))
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	for i := range states {
+		if s := &states[i]; s.Warning != "" {
+			fmt.Fprintf(w, "  warning: %s of %s: %s\n", s.Operator, strings.Join(s.Features, ", "), s.Warning)
+		}
 	}
 	for i := range p.Features() {
 		if f := &p.Features()[i]; f.State < 0 {
@@ -219,19 +261,6 @@ func printPlan(w io.Writer, p *view.Plan, rows *rowSizes) error {
 		return nil
 	}
 	return rows.print(w)
-}
-
-// durationText prints ms as jobs write them: 30d, 6h, 5m.
-func durationText(ms int64) string {
-	for _, u := range []struct {
-		ms   int64
-		name string
-	}{{24 * 3600_000, "d"}, {3600_000, "h"}, {60_000, "m"}, {1000, "s"}} {
-		if ms%u.ms == 0 {
-			return fmt.Sprintf("%d%s", ms/u.ms, u.name)
-		}
-	}
-	return fmt.Sprintf("%dms", ms)
 }
 
 // laneCount returns how many lanes a new generation of the view gets.

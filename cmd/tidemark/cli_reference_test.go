@@ -100,7 +100,7 @@ func (in *installation) keep(file, text string) {
 }
 
 // digests finds the two digests of a full check.
-var digests = regexp.MustCompile(`: (\d+) rows, 0 wrong; digest of the run files ([0-9a-f]{64}), of the recompute ([0-9a-f]{64})\n`)
+var digests = regexp.MustCompile(`: (\d+) rows, 0 wrong; digest of the states by the run files ([0-9a-f]{64}), by the recompute ([0-9a-f]{64})\n`)
 
 // fullyChecked wants the full check to find the merged run files to be what the whole archive makes, byte for byte.
 func (in *installation) fullyChecked() {

@@ -205,7 +205,9 @@ func lanePage(number int, lm lane.Marks, partitions []position.Partition, ends m
 		out.Marks = append(out.Marks, page.Mark{Present: true, Joined: mark.Joined(), Low: mark.Low, Next: mark.Next, Lag: max(end.End-mark.Next, 0)})
 		if served {
 			end.Next = min(end.Next, mark.Next)
-			end.Through = max(end.Through, mark.Append)
+			if mark.Append > 0 && (end.Through == 0 || mark.Append < end.Through) {
+				end.Through = mark.Append // of the lane that is furthest behind
+			}
 		}
 	}
 	return out

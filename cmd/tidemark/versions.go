@@ -101,7 +101,7 @@ func printVersions(w io.Writer, name string, all []versionReport) error {
 		return nil
 	}
 	for _, v := range all {
-		fmt.Fprintf(w, "view %s, generation %d (%s), identity %s, revision %.12s\n", v.View, v.Generation, v.State, v.Identity, v.Revision)
+		fmt.Fprintf(w, "view %s, generation %d (%s), identity %s, revision %.12s\n", v.View, v.Generation, v.stateText(), v.Identity, v.Revision)
 		if v.Inherited && v.State == string(manifest.Dropped) {
 			fmt.Fprintln(w, "  its journal was lost")
 			continue
@@ -115,7 +115,7 @@ func printVersions(w io.Writer, name string, all []versionReport) error {
 			continue
 		}
 		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(t, "  RUN\tKIND\tSTATE\tROWS\tPUBLISHED\tDIGEST\tCUT")
+		fmt.Fprintln(t, "  RUN\tKIND\tSTATE\tROWS\tPUBLISHED\tDIGEST OF FILES\tCUT")
 		for _, r := range v.Runs {
 			fmt.Fprintf(t, "  %d\t%s\t%s\t%d\t%d of %d lanes\t%.16s\t%s\n", r.Run, r.Kind, r.State, r.Rows, r.Published, v.Lanes, r.Digest, cutText(r.Cut))
 		}
@@ -124,6 +124,19 @@ func printVersions(w io.Writer, name string, all []versionReport) error {
 		}
 	}
 	return nil
+}
+
+// stateText is the generation's state, in words where it is not over: one that is being built has all there is in its lanes
+// when its last run is in each of them.
+func (v *versionReport) stateText() string {
+	n := len(v.Runs)
+	if v.State != string(manifest.Building) || n == 0 {
+		return v.State
+	}
+	if last := &v.Runs[n-1]; last.State != batch.RunChecked || last.Published < v.Lanes {
+		return v.State
+	}
+	return "built: its runs are in every lane; diff, then promote or drop it"
 }
 
 // cutText prints a cut, partitions in order.

@@ -49,6 +49,7 @@ func New(source Source, now func() time.Time) (*Handler, error) {
 	}
 	h.pages, err = template.New("page").Funcs(template.FuncMap{
 		"style":  func() template.CSS { return template.CSS(style) }, //nolint:gosec // the embedded file
+		"more":   more,
 		"count":  func(n int64) string { return grouped(n) },
 		"ago":    h.ago,
 		"charts": charts,
@@ -95,6 +96,9 @@ func (h *Handler) latest(ctx context.Context) (answer, error) {
 
 func (h *Handler) profile(w http.ResponseWriter, r *http.Request) {
 	p, err := h.source.Profile(r.Context(), r.FormValue("view"), r.FormValue("key"))
+	if err == nil {
+		p.bound()
+	}
 	a, err := h.render("profile", p, err)
 	h.send(w, r, a, err)
 }

@@ -35,7 +35,7 @@ type Partition struct {
 	Archived int64
 	Next     int64 // what every lane of the served generations has taken in
 	End      int64
-	Through  int64  // ms: append time that the lanes have reached, 0 if not known
+	Through  int64  // ms: append time that every lane has reached, 0 if not known
 	Note     string // why it stands still, if it does
 }
 
@@ -120,6 +120,7 @@ type Profile struct {
 	Parts          []Part
 	Features       []Feature
 	Tracks         []Track
+	Left           Left // of the three above, that the page does not show; the handler fills it in
 }
 
 // Part is one tile of the row.

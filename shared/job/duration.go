@@ -34,11 +34,4 @@ func ParseDuration(s string) (int64, bool) {
 }
 
 // FormatDuration writes ms with the longest unit that divides it.
-func FormatDuration(ms int64) string {
-	for _, u := range units {
-		if ms%u.ms == 0 && (ms != 0 || u.ms == window.Second) {
-			return strconv.FormatInt(ms/u.ms, 10) + u.name
-		}
-	}
-	return strconv.FormatInt(ms, 10) + "ms"
-}
+func FormatDuration(ms int64) string { return window.Text(ms) }

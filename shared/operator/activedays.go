@@ -28,7 +28,7 @@ var activeDaysKind = Kind{
 		}
 		for _, t := range tiers {
 			if t.Hop != window.Day && t.Hop != 0 {
-				return nil, fmt.Errorf("%w: active_days: a hop of %d ms: it counts whole days: leave the hop out", ErrConfig, t.Hop)
+				return nil, fmt.Errorf("%w: active_days: a hop of %s: it counts whole days: leave the hop out", ErrConfig, window.Text(t.Hop))
 			}
 		}
 		o := &activeDaysOperator{}

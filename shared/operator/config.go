@@ -52,7 +52,7 @@ func (s *shape) check(cfg *Config) (window.Tiers, error) {
 		return nil, fmt.Errorf("%w: %s: n is %d: say how many elements to keep, 1 to %d", ErrConfig, s.name, cfg.N, MaxN)
 	}
 	if !s.gapped && cfg.Gap != 0 {
-		return nil, fmt.Errorf("%w: %s: gap is %d ms, but %s has no sessions: leave gap out", ErrConfig, s.name, cfg.Gap, s.name)
+		return nil, fmt.Errorf("%w: %s: gap is %s, but %s has no sessions: leave gap out", ErrConfig, s.name, window.Text(cfg.Gap), s.name)
 	}
 	if !s.edged && len(cfg.Edges) > 0 {
 		return nil, fmt.Errorf("%w: %s: edges, but %s has no bins: leave them out", ErrConfig, s.name, s.name)
@@ -160,9 +160,9 @@ func checkNames(kind string, inputs []Input, more ...string) error {
 func checkQuery(kind string, cfg *Config, q *Query, list, decay bool, results ...string) error {
 	switch {
 	case !slices.Contains(cfg.Windows, q.Window):
-		return fmt.Errorf("%w: %s: the state is not made for a window of %d ms by %d ms", ErrConfig, kind, q.Window.Length, q.Window.Hop)
+		return fmt.Errorf("%w: %s: the state is not made for a window of %s by %s", ErrConfig, kind, window.Text(q.Window.Length), window.Text(q.Window.Hop))
 	case q.Limit < 0 || q.HalfLife < 0:
-		return fmt.Errorf("%w: %s: limit %d, half-life %d ms: want none below 0", ErrConfig, kind, q.Limit, q.HalfLife)
+		return fmt.Errorf("%w: %s: limit %d, half-life %s: want none below 0", ErrConfig, kind, q.Limit, window.Text(q.HalfLife))
 	case q.Result != "" && len(results) == 0:
 		return fmt.Errorf("%w: %s: it has one result only: leave result %q out", ErrConfig, kind, q.Result)
 	case q.Result != "" && !slices.Contains(results, q.Result):

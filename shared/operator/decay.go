@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wide"
 	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/shared/window"
 )
 
 // MaxDecayHops bounds the hops of a decaying window in which a weight counts at all.
@@ -24,10 +25,10 @@ func checkDecay(q *Query) error {
 	case q.Window.Length == 0:
 		return fmt.Errorf("%w: a half-life needs a horizon: name a window in place of all", ErrConfig)
 	case q.HalfLife > schema.MaxTime:
-		return fmt.Errorf("%w: a half-life of %d ms: at most %d", ErrConfig, q.HalfLife, int64(schema.MaxTime))
+		return fmt.Errorf("%w: a half-life of %s: at most %s", ErrConfig, window.Text(q.HalfLife), window.Text(schema.MaxTime))
 	case decayHops(q) > MaxDecayHops:
-		return fmt.Errorf("%w: a half-life of %d ms over %d hops of %d ms: name a longer hop or a shorter window; at most %d hops",
-			ErrConfig, q.HalfLife, q.Window.Length/q.Window.Hop, q.Window.Hop, MaxDecayHops)
+		return fmt.Errorf("%w: a half-life of %s over %d hops of %s: name a longer hop or a shorter window; at most %d hops",
+			ErrConfig, window.Text(q.HalfLife), q.Window.Length/q.Window.Hop, window.Text(q.Window.Hop), MaxDecayHops)
 	}
 	return nil
 }

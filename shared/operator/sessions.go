@@ -49,18 +49,18 @@ var sessionsKind = Kind{
 // checkGap tells whether the number of intervals in each window is bounded.
 func checkGap(cfg *Config) error {
 	if cfg.Gap < 1 || cfg.Gap > schema.MaxTime {
-		return fmt.Errorf("%w: sessions: a gap of %d ms: say how far apart the events of one session may be, such as 30m", ErrConfig, cfg.Gap)
+		return fmt.Errorf("%w: sessions: a gap of %s: say how far apart the events of one session may be, such as 30m", ErrConfig, window.Text(cfg.Gap))
 	}
 	for _, w := range cfg.Windows {
 		switch {
 		case w.Length == 0:
 			return fmt.Errorf("%w: sessions: those of all time have no bound: name a window in place of all", ErrConfig)
 		case w.Length/cfg.Gap > MaxSessions:
-			return fmt.Errorf("%w: sessions: a window of %d gaps of %d ms: name a longer gap or a shorter window; at most %d gaps",
-				ErrConfig, w.Length/cfg.Gap, cfg.Gap, MaxSessions)
+			return fmt.Errorf("%w: sessions: a window of %d gaps of %s: name a longer gap or a shorter window; at most %d gaps",
+				ErrConfig, w.Length/cfg.Gap, window.Text(cfg.Gap), MaxSessions)
 		case w.Length/w.Hop > MaxSessions:
-			return fmt.Errorf("%w: sessions: a window of %d hops of %d ms: name a longer hop or a shorter window; at most %d hops",
-				ErrConfig, w.Length/w.Hop, w.Hop, MaxSessions)
+			return fmt.Errorf("%w: sessions: a window of %d hops of %s: name a longer hop or a shorter window; at most %d hops",
+				ErrConfig, w.Length/w.Hop, window.Text(w.Hop), MaxSessions)
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // Units in ms.
@@ -20,6 +21,19 @@ const (
 	Hour         = 60 * Minute
 	Day          = 24 * Hour
 )
+
+// Text writes ms as job files do, with the longest unit that divides it: 360d, 1h, 30m, 5s, 1ms; 0s.
+func Text(ms int64) string {
+	for _, u := range []struct {
+		ms   int64
+		name string
+	}{{Day, "d"}, {Hour, "h"}, {Minute, "m"}, {Second, "s"}} {
+		if ms%u.ms == 0 && (ms != 0 || u.ms == Second) {
+			return strconv.FormatInt(ms/u.ms, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(ms, 10) + "ms"
+}
 
 // Window is what a feature reads: Length 0 means all time, and then Hop is 0 too. Both in ms.
 type Window struct {
@@ -65,7 +79,7 @@ func (w Window) Validate() error {
 		return nil
 	}
 	if w.Length <= 0 || w.Hop <= 0 || w.Length%w.Hop != 0 || Day%w.Hop != 0 {
-		return fmt.Errorf("%w: length %d ms, hop %d ms: the hop must divide the window and the day", ErrInvalid, w.Length, w.Hop)
+		return fmt.Errorf("%w: length %s, hop %s: the hop must divide the window and the day", ErrInvalid, Text(w.Length), Text(w.Hop))
 	}
 	return nil
 }
@@ -116,7 +130,7 @@ func NewTiers(ws []Window) (Tiers, error) {
 	})
 	for i := 1; i < len(ts); i++ {
 		if ts[i].Hop != 0 && ts[i].Hop%ts[i-1].Hop != 0 {
-			return nil, fmt.Errorf("%w: hops of %d ms and %d ms in one state do not nest", ErrInvalid, ts[i-1].Hop, ts[i].Hop)
+			return nil, fmt.Errorf("%w: hops of %s and %s in one state do not nest", ErrInvalid, Text(ts[i-1].Hop), Text(ts[i].Hop))
 		}
 	}
 	if len(ts) > MaxTiers {
