@@ -94,10 +94,11 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// TestDemoRetail: the excerpt of real data goes through every layer, and every customer and item is right.
+// TestDemoRetail: the excerpt of real data goes through every layer, as a newcomer runs it, and every customer and item is
+// right.
 func TestDemoRetail(t *testing.T) {
 	t.Parallel()
-	out := output(t, 2*time.Minute, "demo", "../../jobs/retail", "--from", retailExcerpt, "--block", cliBlock, "--cron", cliCron)
+	out := output(t, 2*time.Minute, "demo", "../../jobs/retail", "--from", retailExcerpt)
 	if records, runs, _, _ := judged(t, out); records != 5000 || runs < 1 {
 		t.Errorf("%d records, %d runs\n%s", records, runs, out)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/tidemark-io/tidemark/batch/schedule"
 	batch "github.com/tidemark-io/tidemark/batch/service"
@@ -35,6 +36,12 @@ const (
 	demoRestart   = 20 * time.Second // between two ends of its own speed layer
 	demoSettle    = 60 * time.Second // how long nothing may move at the end before it is given up
 	demoAuditRate = 100              // entities a second verified while it runs, at most
+
+	// A file of less than demoSmall bytes is over within moments, and fills no block of that size: it gets smaller ones, so
+	// that it shows runs too.
+	demoSmall      = 4 << 20
+	demoSmallBlock = 256
+	demoSmallCron  = "@every 1s"
 )
 
 type demoFlags struct {
@@ -59,6 +66,20 @@ func (d *demoFlags) validate(j *job.Job) error {
 		return usagef("--cron: %w", err)
 	}
 	return validTraffic(d.rate, defaultParts)
+}
+
+// adapt chooses block and cron, where they are not given, for what the demo is fed with.
+func (d *demoFlags) adapt(f *pflag.FlagSet) {
+	info, err := os.Stat(d.from)
+	if d.from == "" || err != nil || info.Size() >= demoSmall {
+		return // that it is not there is said when it is opened
+	}
+	if !f.Changed("block") {
+		d.block = demoSmallBlock
+	}
+	if !f.Changed("cron") {
+		d.cron = demoSmallCron
+	}
 }
 
 func newDemo() *cobra.Command {
@@ -88,6 +109,7 @@ and its cut; tiles per row; how many entities were compared with a plain fold of
 			if err != nil {
 				return err
 			}
+			d.adapt(cmd.Flags())
 			if err := setBlock(j, d.block); err != nil {
 				return err
 			}
@@ -109,8 +131,8 @@ and its cut; tiles per row; how many entities were compared with a plain fold of
 	f.Float64Var(&d.rate, "rate", 0, "records a second (default 2000 generated, as fast as possible from a file)")
 	f.StringVar(&d.from, "from", "", "`FILE` of records instead of generated traffic: JSON lines, or CSV with a header; .gz too")
 	f.Uint64Var(&d.seed, "seed", 1, "seed of the traffic")
-	f.Int64Var(&d.block, "block", demoBlock, "offsets in a block of every source, a power of two")
-	f.StringVar(&d.cron, "cron", demoCron, "when batch looks for new blocks")
+	f.Int64Var(&d.block, "block", demoBlock, "offsets in a block of every source, a power of two; with a file of less than 4 MiB 256")
+	f.StringVar(&d.cron, "cron", demoCron, "when batch looks for new blocks; with a file of less than 4 MiB @every 1s")
 	f.StringVar(&o.store, "store", "", "`URL` of a store to use instead of an embedded one: redis://…")
 	o.httpFlag(f)
 	o.runFlags(f)
