@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tidemark-io/tidemark/serving/compare"
+	"github.com/tidemark-io/tidemark/serving/storetest/redisserver"
 )
 
 // TestGenerations is the life of a view while events flow: rebuilt, compared, promoted, rolled back, dropped; edited, and
@@ -15,77 +16,120 @@ import (
 // log.
 func TestGenerations(t *testing.T) {
 	t.Parallel()
-	in := newInstallation(t, "")
+	l := liveGenerations(t, newInstallation(t, ""))
+	l.sameRevision()
+	l.edited()
+	l.stateLost(4)
+	l.end()
+}
+
+// TestGenerationsOnRedis is the same on a real Redis, but for the edit, which is a matter of journals and no other store's.
+func TestGenerationsOnRedis(t *testing.T) {
+	t.Parallel()
+	l := liveGenerations(t, newInstallation(t, redisserver.Start(t).URL()))
+	l.sameRevision()
+	l.stateLost(3)
+	l.end()
+}
+
+// generationsLive is an installation whose events flow.
+type generationsLive struct {
+	*installation
+
+	up, traffic *process
+	served      int64 // generation of the listings
+	fed         int   // generations of all views
+}
+
+func liveGenerations(t *testing.T, in *installation) *generationsLive {
+	t.Helper()
 	in.ownJob()
 	in.gen(1500)
-	up := in.upSmall()
+	l := &generationsLive{installation: in, up: in.upSmall(), served: 1, fed: 2}
 	in.awaitRuns(1)
-	traffic := tidemark(t, "gen", in.job, "--kafka", in.kafka, "--events", "1000000", "--rate", "200")
+	l.traffic = tidemark(t, "gen", in.job, "--kafka", in.kafka, "--events", "1000000", "--rate", "200")
+	return l
+}
 
-	// The same revision: what is built must be equal, and promote sees to it itself.
-	in.operate("rebuild", "listing")
-	in.operate("promote", "listing", "--wait", "60s")
-	in.wantServed("listing", 2)
-	in.verifiedAll(3)
+// sameRevision: what is built must be equal, and promote sees to it itself.
+func (l *generationsLive) sameRevision() {
+	l.t.Helper()
+	l.operate("rebuild", "listing")
+	l.operate("promote", "listing", "--wait", "60s")
+	l.wantServed("listing", 2)
+	l.verifiedAll(3)
 	var d compare.Report
-	unmarshal(t, in.operate("diff", "listing", "1", "-o", "json").stdout, &d)
+	unmarshal(l.t, l.operate("diff", "listing", "1", "-o", "json").stdout, &d)
 	if !d.SameRevision || d.Entities == 0 || d.Differ != 0 || d.Old != 2 || d.New != 1 {
-		t.Errorf("%+v", d)
+		l.t.Errorf("%+v", d)
 	}
-	in.operate("rollback", "listing", "--wait", "60s")
-	in.wantServed("listing", 1)
-	in.verifiedAll(3)
-	in.operate("drop", "listing", "2")
-	if r := in.generation("promote", "listing", "2"); r.code != exitUsage || !strings.Contains(r.stderr, "dropped") {
-		t.Errorf("promoting what was dropped: %d %s", r.code, r.stderr)
+	l.operate("rollback", "listing", "--wait", "60s")
+	l.wantServed("listing", 1)
+	l.verifiedAll(3)
+	l.operate("drop", "listing", "2")
+	if r := l.generation("promote", "listing", "2"); r.code != exitUsage || !strings.Contains(r.stderr, "dropped") {
+		l.t.Errorf("promoting what was dropped: %d %s", r.code, r.stderr)
 	}
-	in.verifiedAll(2)
+	l.verifiedAll(2)
+}
 
-	// Another revision: built beside when up begins again.
-	up.terminate()
-	in.editView("listing.yaml", `where: event_type == "impression"`, `where: event_type == "view"`)
-	up = in.upSmall()
-	poll(t, "the edited view's generation", func() bool { return len(in.versionsOf("listing")) == 3 })
-	in.wantServed("listing", 1)
-	poll(t, "the edited view to be comparable", func() bool {
-		r := in.generation("diff", "listing")
+// edited: another revision is built beside when up begins again.
+func (l *generationsLive) edited() {
+	l.t.Helper()
+	l.up.terminate()
+	l.editView("listing.yaml", `where: event_type == "impression"`, `where: event_type == "view"`)
+	l.up = l.upSmall()
+	poll(l.t, "the edited view's generation", func() bool { return len(l.versionsOf("listing")) == 3 })
+	l.wantServed("listing", 1)
+	poll(l.t, "the edited view to be comparable", func() bool {
+		r := l.generation("diff", "listing")
 		return r.code == exitOK && strings.Contains(r.stdout, "another revision") && !strings.Contains(r.stdout, "compared 0 entities")
 	})
-	d = compare.Report{}
-	unmarshal(t, in.operate("diff", "listing", "-o", "json").stdout, &d)
+	var d compare.Report
+	unmarshal(l.t, l.operate("diff", "listing", "-o", "json").stdout, &d)
 	for _, f := range d.Features {
 		if changed := strings.HasPrefix(f.Feature, "imp_cnt") || strings.HasPrefix(f.Feature, "ctr"); !changed && f.Differ > 0 {
-			t.Errorf("%s was not edited: %+v", f.Feature, f)
+			l.t.Errorf("%s was not edited: %+v", f.Feature, f)
 		} else if f.Feature == "imp_cnt_7d" && (f.Differ == 0 || len(f.Examples) == 0) {
-			t.Errorf("%s was edited: %+v", f.Feature, f)
+			l.t.Errorf("%s was edited: %+v", f.Feature, f)
 		}
 	}
-	in.operate("promote", "listing", "--wait", "60s")
-	in.wantServed("listing", 3)
-	in.verifiedAll(3)
-	in.operate("rollback", "listing", "--wait", "60s")
-	in.wantServed("listing", 1)
-	in.operate("promote", "listing", "3", "--wait", "60s")
-	in.verifiedAll(3)
+	l.operate("promote", "listing", "--wait", "60s")
+	l.wantServed("listing", 3)
+	l.verifiedAll(3)
+	l.operate("rollback", "listing", "--wait", "60s")
+	l.wantServed("listing", 1)
+	l.operate("promote", "listing", "3", "--wait", "60s")
+	l.served, l.fed = 3, 3
+	l.verifiedAll(l.fed)
+}
 
-	// The state folder is lost: what is served goes on being so, and a new generation is built beside it.
-	up.kill()
-	if err := os.RemoveAll(filepath.Join(in.folder, "state")); err != nil {
-		t.Fatal(err)
+// stateLost: what is served goes on being so, and a new generation of each view, which for the listings is this one, is
+// built beside it.
+func (l *generationsLive) stateLost(next int64) {
+	l.t.Helper()
+	l.up.kill()
+	if err := os.RemoveAll(filepath.Join(l.folder, "state")); err != nil {
+		l.t.Fatal(err)
 	}
-	up = in.upSmall()
-	in.wantServed("listing", 3)
-	in.verifiedAll(5)
+	l.up = l.upSmall()
+	l.wantServed("listing", l.served)
+	l.verifiedAll(l.fed + 2)
 	for _, view := range []string{"listing", "user"} {
-		in.operate("promote", view, "--wait", "60s")
+		l.operate("promote", view, "--wait", "60s")
 	}
-	in.wantServed("listing", 4)
-	in.operate("drop", "listing", "1")
-	traffic.kill()
-	in.awaitTakenIn()
-	in.verifiedAll(0)
-	up.terminate()
-	in.verified()
+	l.wantServed("listing", next)
+	l.operate("drop", "listing", "1")
+}
+
+// end ends the traffic, and wants everything to be right when all of it is taken in.
+func (l *generationsLive) end() {
+	l.t.Helper()
+	l.traffic.kill()
+	l.awaitTakenIn()
+	l.verifiedAll(0)
+	l.up.terminate()
+	l.verified()
 }
 
 // ownJob makes the installation use a copy of its job, to be edited.

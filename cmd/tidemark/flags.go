@@ -71,7 +71,7 @@ func (o *options) lingerFlag(f *pflag.FlagSet) {
 
 // runFlags are those that say how batch makes runs.
 func (o *options) runFlags(f *pflag.FlagSet) {
-	f.Int64Var(&o.every, "base-every", batch.DefaultEvery, "`RUNS` in which each row's deltas are merged into one fresh base, 1 to 4096; may be changed at any time. A run reads the files of that many runs at once: large numbers need as many open files")
+	f.Int64Var(&o.every, "base-every", batch.DefaultEvery, "`RUNS` in which each row's deltas are merged into one fresh base, 1 to 4096; may be changed at any time. Each of a run's workers, one for each processor, has that many files open")
 	o.memory = defaultMemory
 	f.Var(&o.memory, "memory", "what a batch run may hold in memory, such as 512MB; more is done in several passes")
 }
