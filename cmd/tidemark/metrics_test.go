@@ -166,7 +166,7 @@ series:
 }
 
 // TestMetrics: a process of all roles shows every metric that is declared, as it is declared and no other; those that
-// ordinary work moves have moved, by what was done.
+// ordinary work moves have moved, by what was done. The dashboard and the alerts use what is shown, and each alert has a runbook.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	in := newInstallation(t, "")
@@ -187,6 +187,7 @@ func TestMetrics(t *testing.T) {
 			families[metricMark.name].total() == families[metricLogEnd.name].total() && families[metricAuditRounds.name].total() > 0
 	})
 	checkDeclared(t, families)
+	checkMonitoring(t, families)
 	for _, e := range lint(t, body) {
 		t.Error(e)
 	}
