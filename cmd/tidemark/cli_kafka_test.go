@@ -51,7 +51,7 @@ func TestKafkaRefused(t *testing.T) {
 }
 
 // TestRealKafka: the whole path on an Apache Kafka, with records whose times are years old and the producer's (CreateTime,
-// which is warned of), while the broker is killed and comes back, and after the topic was deleted and created again.
+// which is warned of), while the broker is killed and comes back and the topic grows, and after it was deleted and made again.
 func TestRealKafka(t *testing.T) {
 	t.Parallel()
 	broker := kafka.Start(t)
@@ -67,8 +67,14 @@ func TestRealKafka(t *testing.T) {
 	broker.Kill()
 	up.await("log cannot be reached; waiting", cliWait)
 	broker.Restart(t)
+	if err := foreign.New(in.kafka, nil).Grow(t.Context(), "usedcar-events", 8); err != nil { // it had 4
+		t.Fatal(err)
+	}
 	in.gen(4000, "--start", "2024-02-01T18:00:00Z", "--seed", "2")
 	in.awaitTakenIn()
+	if log := in.log().stdout; !strings.Contains(log, "events/7@0\t") {
+		t.Errorf("the log has nothing in the new partitions: %.1000s", log)
+	}
 	t.Log(in.verified())
 	up.terminate()
 

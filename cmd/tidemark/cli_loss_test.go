@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/serving/storetest/redisserver"
 	"github.com/tidemark-io/tidemark/shared/devbroker/foreign"
+	"github.com/tidemark-io/tidemark/testdata/kafka"
 )
 
 // acceptLoss runs archive --accept-loss.
@@ -24,8 +25,19 @@ func (in *installation) acceptLoss(losses ...string) result {
 // TestAcceptLoss: Kafka trimmed what nobody had archived, while nothing ran. Archive and speed wait and say what for; nothing is
 // skipped until somebody accepts the loss by name, which is refused for anything else; then all go on, exactly.
 func TestAcceptLoss(t *testing.T) {
-	t.Parallel()
-	in := newInstallation(t, redisserver.Start(t).URL())
+	t.Run("development broker", func(t *testing.T) {
+		t.Parallel()
+		newInstallation(t, redisserver.Start(t).URL()).losesAndAccepts(t)
+	})
+	t.Run("Apache Kafka", func(t *testing.T) {
+		t.Parallel()
+		in := newInstallation(t, redisserver.Start(t).URL())
+		in.kafka = kafka.Start(t).Addr
+		in.losesAndAccepts(t)
+	})
+}
+
+func (in *installation) losesAndAccepts(t *testing.T) {
 	in.gen(3000, "--partitions", "2", "--seed", "1")
 	roles := []*process{in.role("archive", "--tail-age", "1s"), in.role("batch"), in.role("speed")}
 	in.awaitRuns(1)
