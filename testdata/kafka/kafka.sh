@@ -23,7 +23,8 @@ copy_plugin=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
 ready_line='Kafka Server started'
 start_tries=3          # somebody may take a port between the look and the broker
 start_seconds=120      # a machine that is busy with other things
-stop_seconds=20
+stop_seconds=${KAFKA_LEARN:+120} # writing down classes takes its time
+stop_seconds=${stop_seconds:-20}
 lowest_port=15000      # and up to where the system's own choices begin
 
 no_java='java not installed: apt-get install openjdk-17-jre-headless'
@@ -38,20 +39,20 @@ sums() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a
 # sound tells whether the folder has the jars of the list, all of them and no others.
 sound() { [ -d "$1" ] && (cd "$1" && sums ./*.jar 2>/dev/null | sed 's|  \./|  |' | cmp -s - "$here/libs.sha256"); }
 
-# jars sees to the jars and to the archive of classes. Several processes may do so at once: each link or rename is one step.
+# jars sees to the jars and to the archive of classes. Several processes may do so at once.
 jars() {
-  if ! sound "$libs"; then
+  if [ ! -e "$libs" ]; then
     command -v mvn >/dev/null || absent "mvn not installed: apt-get install maven"
     mkdir -p "$cache"
     local fresh
     fresh=$(mktemp -d "$cache/.fresh.XXXXXX")
     mvn -B -q -ntp -f "$here/pom.xml" "$copy_plugin:copy-dependencies" \
-      -DoutputDirectory="$fresh" -DincludeScope=runtime >&2 || absent "Maven could not fetch Kafka $version"
+      -DoutputDirectory="$fresh" -DincludeScope=runtime >&2 || { rm -rf "$fresh"; absent "Maven could not fetch Kafka $version"; }
     sound "$fresh" || die "the jars in $fresh are not those of $here/libs.sha256"
-    rm -rf "$libs"
-    mv "$fresh" "$libs" 2>/dev/null || rm -rf "$fresh" # another process was first
-    sound "$libs" || die "the jars in $libs are not those of $here/libs.sha256: remove that folder"
+    # If another process was first, ours lands inside of its folder, and goes.
+    mv "$fresh" "$libs" && rm -rf "$libs/${fresh##*/}"
   fi
+  sound "$libs" || die "the jars in $libs are not those of $here/libs.sha256: remove that folder"
   [ -e "$classes" ] || learn_classes
 }
 
@@ -60,7 +61,10 @@ jars() {
 learn_classes() {
   local dir=$cache/.learn.$$
   # In a process group of its own, whose end is waited for; the archive is written when the virtual machine ends.
-  if KAFKA_LEARN=$dir.jsa "$here/kafka.sh" start "$dir" >/dev/null && "$here/kafka.sh" stop "$dir" && [ -s "$dir.jsa" ]; then
+  if (
+    export KAFKA_LEARN=$dir.jsa
+    "$here/kafka.sh" start "$dir" >/dev/null && "$here/kafka.sh" stop "$dir" && [ -s "$dir.jsa" ]
+  ); then
     mv "$dir.jsa" "$classes"
   else
     echo "kafka.sh: no archive of classes could be made; brokers start slower" >&2
@@ -187,13 +191,13 @@ start() {
     nohup "$here/kafka.sh" run ${again:+--again} "${@:2}" >"$dir/log" 2>&1 </dev/null &
     child=$!
     deadline=$((SECONDS + start_seconds))
-    until grep -q "$ready_line" "$dir/log"; do
+    until grep -qs "$ready_line" "$dir/log"; do
       if ! kill -0 "$child" 2>/dev/null || [ "$SECONDS" -ge "$deadline" ]; then
         break
       fi
       sleep 0.1
     done
-    if grep -q "$ready_line" "$dir/log"; then
+    if grep -qs "$ready_line" "$dir/log"; then
       echo "kafka=$(address "$dir") pid=$child"
       return
     fi

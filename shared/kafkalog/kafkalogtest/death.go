@@ -28,6 +28,9 @@ func memberDies(b *bench) {
 					t.Run(fmt.Sprintf("%s,answered=%t,leads=%t", name, answered, leads), func(t *testing.T) {
 						t.Parallel()
 						own := *b
+						var cancel context.CancelFunc
+						own.ctx, cancel = context.WithTimeout(t.Context(), caseTimeout) // each waits for a session's end
+						defer cancel()
 						own.T = t
 						own.topic = fmt.Sprintf("%s-%s-%t-%t", b.topic, name, answered, leads)
 						own.memberDiesAt(api, answered, leads)
