@@ -4,7 +4,7 @@ BIN       := .bin
 LINT      := $(BIN)/golangci-lint
 LINT_VER  := v2.15.0
 # Folders called testdata are not part of ./..., so tests in there are named.
-PKGS      := ./... ./testdata/reference ./testdata/simulation ./testdata/mutants ./testdata/kafka ./testdata/fuzzing
+PKGS      := ./... ./testdata/reference ./testdata/simulation ./testdata/mutants ./testdata/kafka ./testdata/fuzzing ./testdata/witness
 # -race needs a C compiler; without one the tests run without it and the last lines say so.
 RACE      := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 
@@ -54,6 +54,10 @@ crash: ## Let a process die at every named place, and what is left go on; RUN=<r
 .PHONY: writes
 writes: ## Write WRITES (default 100000000) tiles into a real Redis through faults of the network, and count what was lost or done twice.
 	$(GO) test ./testdata/writes -count=1 -timeout 0 -v -writes $(or $(WRITES),100000000) -seed $(or $(SEED),0) -onein $(or $(ONEIN),200)
+
+.PHONY: processes
+processes: ## Every role its own process, on a real Kafka and Redis, each killed again and again; SEED=<n> repeats a run. make test runs a part.
+	$(GO) test -tags crashpoints ./cmd/tidemark -count=1 -timeout 60m -v -run '^TestProcesses$$' -processes.full -processes.seed $(or $(SEED),0)
 
 .PHONY: fuzz
 fuzz: ## Fuzz all that reads bytes from outside, FUZZTIME (default 30s) each, or each seed in bulk for FUZZBULK; the last line counts executions.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test this machine can run, then says what was left out, why, and the command that adds it. The packages run
 # with the race detector; the process tests, which start real servers and real tidemarks, run as users build it, and so
-# does the simulation, whose worlds have no goroutines, and the million writes, whose rate is the point; then the crash points, in a binary of their own. Then every fuzz target
+# does the simulation, whose worlds have no goroutines, and the million writes, whose rate is the point; then the crash
+# points, in a binary of their own, and a part of what make processes does with it. Then every fuzz target
 # runs for FUZZTIME (default 2s; 0 = only its seeds, which are unit tests), and last a third of the mutants, chosen by MUTANTS
 # (default today's date; 0 = none).
 # TIDEMARK_REQUIRE=redis,… makes a missing server a failure instead of a skip.
@@ -19,6 +20,7 @@ if [ -n "$processes" ]; then
 fi
 # A binary of its own, in which a process dies at every named place.
 "$GO" test -tags crashpoints -timeout 30m -parallel 4 -v -run '^TestCrashPoints$' ./cmd/tidemark >>"$log" 2>&1 || status=1
+"$GO" test -tags crashpoints -timeout 30m -v -run '^TestProcesses$' ./cmd/tidemark >>"$log" 2>&1 || status=1
 fuzzed=
 if [ "${FUZZTIME:-2s}" != 0 ]; then
   fuzzed=$(FUZZTIME="${FUZZTIME:-2s}" ./testdata/fuzz.sh 2>&1) && fuzzed=${fuzzed##*$'\n'} || status=1

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tidemark-io/tidemark/serving/api"
+	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/serving/verify"
 )
 
@@ -15,6 +17,7 @@ func newVerify() *cobra.Command {
 	var o options
 	var sample int
 	var all bool
+	var asOf string
 	cmd := &cobra.Command{
 		Use:   "verify JOB",
 		Short: "Compare every entity in the store, byte for byte, with a plain fold of the log",
@@ -22,7 +25,8 @@ func newVerify() *cobra.Command {
 those marks claim, with the plain fold, and compares bytes. It can run while everything else runs. What cannot be verified
 counts as wrong: a lane that is not whole after --wait, a mark past the log's end, a tile that does not read. If a lane is
 damaged, delete all its marks: it fills itself. Exit code 1 if anything is wrong. --all verifies every generation that is
-fed, beside the one that is served.`,
+fed, beside the one that is served. With -o json and --as-of it also prints every verified entity's features at that time, so that
+what two deployments answer can be compared as text.`,
 		ValidArgsFunction: completeJob,
 		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -35,6 +39,10 @@ fed, beside the one that is served.`,
 			}
 			if sample < 0 {
 				return usagef("--sample %d: want 0 or more", sample)
+			}
+			at, err := valuesAt(asOf, &o)
+			if err != nil {
+				return err
 			}
 			ctx, logger := cmd.Context(), newToolLogger(cmd.ErrOrStderr())
 			s, err := openStore(ctx, &o, logger, readStore)
@@ -51,7 +59,7 @@ fed, beside the one that is served.`,
 			if err := awaitServed(ctx, &o, logger, r, r.Views()...); err != nil {
 				return err
 			}
-			cfg := verify.Config{Reader: r, Store: s, Log: h, Sample: sample, Wait: o.wait, Progress: progressTo(cmd.ErrOrStderr())}
+			cfg := verify.Config{Reader: r, Store: s, Log: h, Sample: sample, Wait: o.wait, At: at, Progress: progressTo(cmd.ErrOrStderr())}
 			if all {
 				cfg.Generations = newCatalog(j, s).fed
 			}
@@ -72,8 +80,21 @@ fed, beside the one that is served.`,
 	o.waitFlag(f)
 	o.outputFlag(f)
 	f.BoolVar(&all, "all", false, "verify every generation that is fed, not the served one alone")
+	f.StringVar(&asOf, "as-of", "", "with -o json: print every entity's features at this `TIME`, RFC 3339 or newest")
 	f.IntVar(&sample, "sample", 0, "verify about this many entities of each view, chosen at random; 0 = all")
 	return cmd
+}
+
+// valuesAt reads --as-of; nil without.
+func valuesAt(asOf string, o *options) (*lookup.Options, error) {
+	if asOf == "" {
+		return nil, nil //nolint:nilnil // nothing was asked for, and that is no error
+	}
+	if !o.json() {
+		return nil, usagef("--as-of adds values to the JSON report: give -o json too")
+	}
+	at := &lookup.Options{}
+	return at, asUsage(api.ParseAsOf(asOf, at))
 }
 
 func writeReport(w io.Writer, r *verify.Report, asJSON bool) error {

@@ -54,6 +54,9 @@ func (v *run) readRow(r *lookup.Row, m *view.Merger) *row {
 	}
 	if m.Found() {
 		out.body = m.AppendBody(nil)
+		if v.cfg.At != nil {
+			out.values = v.valuesOf(string(r.Key), m)
+		}
 	}
 	v.extend(out, m)
 	return out

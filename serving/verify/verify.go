@@ -57,6 +57,8 @@ type Config struct {
 	Wait time.Duration
 	// RecordsAtOnce bounds the memory of a pass, in records of the log; default (0) RecordsAtOnce.
 	RecordsAtOnce int64
+	// At, if not nil, adds to the report what every entity's features are at the time that it says.
+	At *lookup.Options
 	// Progress, if set, is told how far a view is.
 	Progress func(view, what string, done, of int)
 }
@@ -89,6 +91,8 @@ type Report struct {
 	Tiles  int64 `json:"tiles"`
 	// Lost are the records, as "partition [from,to)", that nobody has, which was accepted: nothing is expected of them.
 	Lost []string `json:"lost,omitempty"`
+	// Values are those of every entity that was verified and has a row, in order; none unless Config.At asks for them.
+	Values []Values `json:"values,omitempty"`
 }
 
 func (r *Report) fault(f Fault) {
@@ -116,6 +120,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 			return nil, err
 		}
 	}
+	sortValues(total.Values)
 	slices.SortFunc(total.Faults, func(a, b Fault) int { return cmp.Compare(a.View+a.Entity, b.View+b.Entity) })
 	return total, nil
 }
@@ -154,6 +159,7 @@ func (c *Config) verifyView(ctx context.Context, name string, total *Report) err
 func (r *Report) add(one *Report) {
 	r.Entities, r.Wrong, r.Degraded = r.Entities+one.Entities, r.Wrong+one.Wrong, r.Degraded+one.Degraded
 	r.Events, r.Tiles = r.Events+one.Events, r.Tiles+one.Tiles
+	r.Values = append(r.Values, one.Values...)
 	r.Faults = append(r.Faults, one.Faults[:min(len(one.Faults), MaxFaults-len(r.Faults))]...)
 	r.Lost = append(r.Lost, one.Lost...) // views share sources
 	slices.Sort(r.Lost)
@@ -181,8 +187,9 @@ type row struct {
 	body   []byte // merged; empty for none
 	tiles  int
 	claims map[position.Partition]int64
-	bad    string // why it cannot be verified
-	silent bool   // because its lane claims nothing
+	bad    string  // why it cannot be verified
+	silent bool    // because its lane claims nothing
+	values *Values // if Config.At asks for them
 }
 
 // verify fills the report, or tells that the generation is gone: it was dropped.
@@ -457,6 +464,9 @@ func (v *run) count(r *row, f *Fault, events int) {
 	v.report.Entities++
 	v.report.Events += int64(events)
 	v.report.Tiles += int64(r.tiles)
+	if r.values != nil {
+		v.report.Values = append(v.report.Values, *r.values)
+	}
 	if f != nil {
 		v.report.fault(*f)
 	}

@@ -159,7 +159,7 @@ prepare() {
   id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')
   # shellcheck disable=SC2046 # flags are split at blanks
   KAFKA_LEARN='' java $(KAFKA_LEARN='' java_flags) -cp "$libs/*" kafka.tools.StorageTool \
-    format -t "$id" -c "$dir/server.properties" >"$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2; die "formatting $dir failed"; }
+    format --cluster-id="$id" -c "$dir/server.properties" >"$dir/format.log" 2>&1 || { cat "$dir/format.log" >&2; die "formatting $dir failed"; }
 }
 
 # alive tells whether the recorded process is the broker of this very folder: a number may have passed to somebody else.

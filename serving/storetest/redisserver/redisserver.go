@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +38,8 @@ type Server struct {
 	dir  string
 	tls  *Certs
 	cmd  *exec.Cmd
+
+	saved int // files of Save
 }
 
 // Start runs a server with these arguments besides its own, until the test ends. Without a server on the machine the
@@ -169,5 +172,31 @@ func (s *Server) signal(t testing.TB, sig os.Signal) {
 	t.Helper()
 	if err := s.cmd.Process.Signal(sig); err != nil {
 		t.Fatalf("sending redis-server %v: %v", sig, err)
+	}
+}
+
+// Save writes all that the server has to a file, as it is now, for RestartFrom.
+func (s *Server) Save(t testing.TB) (file string) {
+	t.Helper()
+	s.Do(t, "SAVE")
+	s.saved++
+	file = filepath.Join(s.dir, fmt.Sprintf("saved-%d.rdb", s.saved))
+	if err := os.Rename(filepath.Join(s.dir, "dump.rdb"), file); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// RestartFrom ends the server, if it runs, and starts one at the same address with what a file from Save has.
+func (s *Server) RestartFrom(t testing.TB, file string) {
+	t.Helper()
+	s.Kill()
+	loaded := filepath.Join(s.dir, "dump.rdb")
+	if err := os.Link(file, loaded); err != nil {
+		t.Fatal(err)
+	}
+	s.Restart(t)
+	if err := os.Remove(loaded); err != nil { // the next restart is an empty one again
+		t.Fatal(err)
 	}
 }
