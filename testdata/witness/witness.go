@@ -16,6 +16,9 @@
 //     the later one has no fewer events, and no partition of its frontier is lower. A store that lost data in between
 //     excuses it, and nothing else does: no restart, takeover, rebalance or publication.
 //
+// A claim may be as old as its reader's cache. So one that was made before data were lost may stand beside a row that is read
+// after: for so long after a loss (History.Cache), answers are not held to be complete, nor are later ones held to them.
+//
 // # What is not
 //
 // That an answer is recent: how long a client waits is measured beside, and bounded there. That two entities' answers are of
@@ -72,6 +75,8 @@ type History struct {
 	Log    map[string]*Entity // by name of the entity
 	Reads  []Read
 	Losses []Loss
+	// Cache is how old a claim may be.
+	Cache time.Duration
 	// Reasons are the known ones: an answer's begins with one of them.
 	Reasons []string
 }
@@ -123,7 +128,7 @@ func (h *History) Check() []Fault {
 // incomplete says what is missing of what an answer claims.
 func (h *History) incomplete(r *Read) string {
 	e := h.Log[r.Entity]
-	if r.Reason != "" || e == nil {
+	if r.Reason != "" || e == nil || h.amidLoss(r) {
 		return ""
 	}
 	frontier := r.Frontier[e.Partition]
@@ -132,6 +137,13 @@ func (h *History) incomplete(r *Read) string {
 		return fmt.Sprintf("it claims everything below %d of %s, where the log has %d events, and has %d", frontier, e.Partition, below, r.Events)
 	}
 	return ""
+}
+
+// amidLoss tells whether data were lost between an answer's claim and its row.
+func (h *History) amidLoss(r *Read) bool {
+	return slices.ContainsFunc(h.Losses, func(l Loss) bool {
+		return l.concerns(r.Entity) && l.From <= r.Ended && r.Began <= l.To+h.Cache
+	})
 }
 
 // invented says what an answer has that the log has not.
@@ -185,7 +197,7 @@ func (h *History) behind(name string, late *Read, reads []*Read) string {
 	floor := time.Duration(-1)
 	for i := range h.Losses {
 		if l := &h.Losses[i]; l.concerns(name) && l.From <= late.Ended {
-			floor = max(floor, l.To)
+			floor = max(floor, l.To+h.Cache)
 		}
 	}
 	for _, early := range reads {

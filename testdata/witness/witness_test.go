@@ -89,6 +89,21 @@ func TestBad(t *testing.T) {
 	}
 }
 
+// TestCache: a claim that is older than a loss may stand in an answer for as long as readers keep claims, and not longer.
+func TestCache(t *testing.T) {
+	for _, c := range []struct {
+		cache time.Duration
+		fine  bool
+	}{{2 * at, true}, {2*at - 1, false}} {
+		h := good()
+		h.Cache = c.cache
+		h.Reads[3].Began, h.Reads[3].Reason, h.Reads[3].Frontier = 11*at, "", map[string]int64{"events/0": 31, "events/1": 7}
+		if faults := h.Check(); (len(faults) == 0) != c.fine {
+			t.Errorf("with a cache of %v: %v", c.cache, faults)
+		}
+	}
+}
+
 // TestAtOnce: answers that overlap in time may be told in either order.
 func TestAtOnce(t *testing.T) {
 	h := good()
