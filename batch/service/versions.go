@@ -20,6 +20,7 @@ type Version struct {
 	Revision string
 	State    manifest.State
 	Lanes    int
+	Blocks   map[string]int64 // block size by source
 	Runs     []RunVersion
 	// Inherited says that the generation's journal was lost: it is served as the store has it, and gets no runs.
 	Inherited bool
@@ -130,7 +131,7 @@ func (j *Journals) Versions(ctx context.Context, views []string, marks func(ctx 
 }
 
 func versionOf(g *journal.Generation, state manifest.State) Version {
-	v := Version{View: g.View, Number: g.Number, Identity: g.Identity, Revision: g.Revision, State: state, Lanes: g.Lanes}
+	v := Version{View: g.View, Number: g.Number, Identity: g.Identity, Revision: g.Revision, State: state, Lanes: g.Lanes, Blocks: g.Blocks}
 	for i := range g.Runs {
 		r := &g.Runs[i]
 		one := RunVersion{Run: r.Number, Kind: r.Kind, Cut: r.Cut, State: RunRegistered}

@@ -94,7 +94,7 @@ func (m *batchModes) run(cmd *cobra.Command, folder string, d *deployment) error
 	}
 	defer s.Close()
 	if d.block == 0 {
-		if err := adoptBlocks(cmd.Context(), newCatalog(j, s)); err != nil {
+		if err := adoptBlocks(cmd.Context(), newCatalog(j, s), d.state); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,7 @@ func TestExitCodes(t *testing.T) {
 		{"completion", exitUsage, []string{"bash|zsh|fish|powershell"}},
 		{"batch JOB --once --check", exitUsage, []string{"one of --once, --check and --repeat"}},
 		{"verify JOB --as-of newest", exitUsage, []string{"-o json"}},
-			{"batch JOB --full", exitUsage, []string{"--full goes with --once"}},
+		{"batch JOB --full", exitUsage, []string{"--full goes with --once"}},
 		{"batch JOB --cron often", exitUsage, []string{"often", "five fields"}},
 		{"batch JOB --store pebble:here", exitUsage, []string{"pebble:here", "up", "redis://"}},
 		{"speed JOB", exitUsage, []string{"pebble:data/store", "up", "redis://"}},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -196,20 +197,22 @@ func (in *installation) wantServed(view string, number int64) {
 	}
 }
 
-// verifiedAll verifies every generation that is fed, which are this many of all views (0: any).
+// verifiedAll verifies every generation that is fed, once they are this many of all views (0: any): what a role that begins
+// has to build it builds when it is ready.
 func (in *installation) verifiedAll(generations int) {
 	in.t.Helper()
 	fed := 0
-	var all []versionReport
-	unmarshal(in.t, in.askBatch("versions", "-o", "json").want(in.t, exitOK).stdout, &all)
-	for _, v := range all {
-		if v.State != "dropped" {
-			fed++
+	poll(in.t, strconv.Itoa(generations)+" generations that are fed", func() bool {
+		fed = 0
+		var all []versionReport
+		unmarshal(in.t, in.askBatch("versions", "-o", "json").want(in.t, exitOK).stdout, &all)
+		for _, v := range all {
+			if v.State != "dropped" {
+				fed++
+			}
 		}
-	}
-	if generations > 0 && fed != generations {
-		in.t.Fatalf("%d generations are fed, want %d: %+v", fed, generations, all)
-	}
+		return generations == 0 || fed == generations
+	})
 	r := in.ask("verify", "--all", "--wait", "60s").want(in.t, exitOK)
 	in.t.Logf("%d generations: %s", fed, strings.TrimSpace(r.stdout))
 }

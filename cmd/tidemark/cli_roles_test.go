@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -195,6 +196,29 @@ func TestBatchFull(t *testing.T) {
 	}
 	arch.terminate()
 	speed.terminate()
+}
+
+// TestBlocksAreKept: batch knows the blocks that a view was made with, also when the store has lost everything while batch was
+// away, and nobody says --block again.
+func TestBlocksAreKept(t *testing.T) {
+	t.Parallel()
+	server := redisserver.Start(t)
+	in := newInstallation(t, server.URL())
+	in.gen(2000)
+	arch, batch, speed := in.role("archive"), in.role("batch"), in.role("speed")
+	speed.isReady("speed")
+	in.awaitRuns(1)
+	batch.kill()
+	server.Restart(t)
+	args := in.roleArgs("batch")
+	at := slices.Index(args, "--block")
+	batch = tidemark(t, slices.Delete(args, at, at+2)...)
+	batch.isReady("batch")
+	in.awaitQuiet()
+	t.Log(in.verified())
+	for _, p := range []*process{arch, batch, speed} {
+		p.terminate()
+	}
 }
 
 // TestGrace: a process that cannot drain within --grace says so and does not pretend to have; a second SIGTERM ends it at

@@ -45,7 +45,7 @@ func (op *operation) open(cmd *cobra.Command, args []string, block int64) (err e
 		return err
 	}
 	if block == 0 {
-		err = adoptBlocks(cmd.Context(), newCatalog(op.job, op.store))
+		err = adoptBlocks(cmd.Context(), newCatalog(op.job, op.store), op.o.state)
 	}
 	if err == nil {
 		err = op.begin()

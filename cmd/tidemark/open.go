@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	batch "github.com/tidemark-io/tidemark/batch/service"
 	"github.com/tidemark-io/tidemark/jobs"
 	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/serving/pebblestore"
@@ -20,6 +21,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/job"
 	"github.com/tidemark-io/tidemark/shared/kafkalog"
 	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/shared/manifest"
 	"github.com/tidemark-io/tidemark/shared/position"
 )
 
@@ -71,21 +73,18 @@ func setSourceBlock(j *job.Job, source string, block int64) {
 }
 
 // adoptBlocks gives each view's sources the block sizes that its served generation was made with: they are fixed then, and
-// who starts a role again need not know with which --block it was started first. Where views differ, the archive takes the
-// smallest: every larger block is made of whole ones of them.
-func adoptBlocks(ctx context.Context, c *catalog) error {
-	all, err := c.manifests(ctx)
+// who starts a role again need not know with which --block it was started first. The store says it, or, while it has lost
+// that, the journals under state ("" = this process has none). Where views differ, the archive takes the smallest: every
+// larger block is made of whole ones of them.
+func adoptBlocks(ctx context.Context, c *catalog, state string) error {
+	all, err := servedBlocks(ctx, c, state)
 	if err != nil {
-		return lookupError(err)
+		return err
 	}
 	smallest := map[string]int64{}
-	for _, m := range all {
-		g := m.Served()
-		if g == nil {
-			continue
-		}
-		adoptViewBlocks(c.job, m.View, g.Blocks)
-		for source, block := range g.Blocks {
+	for name, blocks := range all {
+		adoptViewBlocks(c.job, name, blocks)
+		for source, block := range blocks {
 			if known := smallest[source]; known == 0 || block < known {
 				smallest[source] = block
 			}
@@ -96,6 +95,32 @@ func adoptBlocks(ctx context.Context, c *catalog) error {
 		src.Block = cmp.Or(smallest[src.Name], src.Block)
 	}
 	return nil
+}
+
+// servedBlocks returns the block sizes, by source, of each view's served generation.
+func servedBlocks(ctx context.Context, c *catalog, state string) (map[string]map[string]int64, error) {
+	out := map[string]map[string]int64{}
+	if state != "" {
+		versions, err := batch.Versions(ctx, state, c.job.Name, viewNames(c.job), nil)
+		if err != nil {
+			return nil, err
+		}
+		for i := range versions {
+			if v := &versions[i]; v.State == manifest.Served {
+				out[v.View] = v.Blocks
+			}
+		}
+	}
+	all, err := c.manifests(ctx)
+	if err != nil {
+		return nil, lookupError(err)
+	}
+	for _, m := range all {
+		if g := m.Served(); g != nil {
+			out[m.View] = g.Blocks
+		}
+	}
+	return out, nil
 }
 
 func adoptViewBlocks(j *job.Job, viewName string, blocks map[string]int64) {

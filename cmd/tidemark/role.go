@@ -184,7 +184,7 @@ func (d *deployment) run(cmd *cobra.Command, folder string) error {
 		return err
 	}
 	if d.block == 0 && d.roles.any(storeRoles) {
-		if err := adoptBlocks(cmd.Context(), n.catalog); err != nil {
+		if err := adoptBlocks(cmd.Context(), n.catalog, d.state); err != nil {
 			return errors.Join(err, n.close())
 		}
 	}

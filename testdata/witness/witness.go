@@ -10,7 +10,8 @@
 //   - complete: if it claims a frontier, every event of the entity below the frontier is in it. A client that waits until
 //     the frontier passes its event therefore finds it in that very answer.
 //   - not invented: it has no more events than clients had begun to append when it was given, and the events that it has
-//     are those of the log: their newest time and the sum of their values are those of the first n.
+//     are those of the log: their newest time and the sum of their values are those of the first n. An answer that claims
+//     nothing may have gaps, so that its n events may be any: its newest time is that of an event, its sum is possible.
 //   - explained: it claims a frontier, or says why it claims none, by a reason that is known.
 //   - never back: of two answers about an entity, of which one was given before the other was asked for, whoever asked,
 //     the later one has no fewer events, and no partition of its frontier is lower. A store that lost data in between
@@ -155,16 +156,39 @@ func (h *History) invented(r *Read) string {
 	if r.Events > int64(len(events)) {
 		return fmt.Sprintf("it has %d events, the log has %d", r.Events, len(events))
 	}
+	if r.Events > 0 && events[r.Events-1].Sent > r.Ended {
+		return fmt.Sprintf("it has %d events, of which number %d was not sent before %v", r.Events, r.Events, events[r.Events-1].Sent)
+	}
+	if r.Reason != "" {
+		return impossible(r, events)
+	}
 	newest, sum := int64(0), int64(0)
 	for i := range events[:r.Events] {
-		ev := &events[i]
-		if ev.Sent > r.Ended {
-			return fmt.Sprintf("it has %d events, of which number %d was not sent before %v", r.Events, i+1, ev.Sent)
-		}
-		newest, sum = max(newest, ev.Time), sum+ev.Value
+		newest, sum = max(newest, events[i].Time), sum+events[i].Value
 	}
 	if newest != r.Newest || sum != r.Sum {
 		return fmt.Sprintf("of its %d events the newest is of %d and the sum is %d; by the log %d and %d", r.Events, r.Newest, r.Sum, newest, sum)
+	}
+	return ""
+}
+
+// impossible says why no choice of as many events makes an answer that has gaps. Events are sent in the order of the log.
+func impossible(r *Read, events []Event) string {
+	sent := events[:0:0]
+	newest := r.Events == 0 && r.Newest == 0
+	for i := range events {
+		if events[i].Sent <= r.Ended {
+			sent = append(sent, events[i])
+			newest = newest || (r.Events > 0 && events[i].Time == r.Newest)
+		}
+	}
+	slices.SortFunc(sent, func(a, b Event) int { return cmp.Compare(a.Value, b.Value) })
+	least, most := int64(0), int64(0)
+	for i := range int(r.Events) {
+		least, most = least+sent[i].Value, most+sent[len(sent)-1-i].Value
+	}
+	if !newest || r.Sum < least || r.Sum > most {
+		return fmt.Sprintf("no %d events that were sent have the newest time %d and the sum %d", r.Events, r.Newest, r.Sum)
 	}
 	return ""
 }

@@ -59,6 +59,11 @@ func TestBad(t *testing.T) {
 		{"another newest event", func(h *witness.History) { h.Reads[2].Newest = 100 }, witness.RuleNotInvented, 2},
 		{"another value", func(h *witness.History) { h.Reads[2].Sum = 3 }, witness.RuleNotInvented, 2},
 		{"an entity that the log has not", func(h *witness.History) { h.Reads[3].Entity = "other" }, witness.RuleNotInvented, 3},
+		{"a gap in an answer that claims", func(h *witness.History) { h.Reads[4].Newest, h.Reads[4].Sum = 110, 2 }, witness.RuleNotInvented, 4},
+		{"more events than were sent, claiming nothing", func(h *witness.History) { h.Reads[3].Events = 4 }, witness.RuleNotInvented, 3},
+		{"a time that no event has, claiming nothing", func(h *witness.History) { h.Reads[3].Newest = 105 }, witness.RuleNotInvented, 3},
+		{"a sum that one event cannot have, claiming nothing", func(h *witness.History) { h.Reads[3].Sum = 2 }, witness.RuleNotInvented, 3},
+		{"no events and a time, claiming nothing", func(h *witness.History) { h.Reads[3].Events, h.Reads[3].Sum = 0, 0 }, witness.RuleNotInvented, 3},
 		{"no claim and no reason", func(h *witness.History) { h.Reads[0].Frontier = nil }, witness.RuleExplained, 0},
 		{"an unknown reason", func(h *witness.History) { h.Reads[3].Reason = "tired" }, witness.RuleExplained, 3},
 		{"content goes back", func(h *witness.History) {
@@ -86,6 +91,15 @@ func TestBad(t *testing.T) {
 			}
 			t.Errorf("it finds %s", faults[0].String())
 		})
+	}
+}
+
+// TestGaps: an answer that claims nothing may lack what is older than what it has.
+func TestGaps(t *testing.T) {
+	h := good()
+	h.Reads[3].Newest = 110
+	for _, f := range h.Check() {
+		t.Error(f.String())
 	}
 }
 

@@ -2,6 +2,7 @@ package redisserver
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -18,15 +19,15 @@ const doTimeout = time.Minute
 // server, on a connection of its own, and does not speak TLS.
 func (s *Server) Do(t testing.TB, args ...string) string {
 	t.Helper()
-	reply, err := s.do(args)
+	reply, err := s.do(t.Context(), args)
 	if err != nil {
 		t.Fatalf("%s: %v", args[0], err)
 	}
 	return reply
 }
 
-func (s *Server) do(args []string) (string, error) {
-	c, err := net.DialTimeout("tcp", s.Addr, doTimeout)
+func (s *Server) do(ctx context.Context, args []string) (string, error) {
+	c, err := (&net.Dialer{Timeout: doTimeout}).DialContext(ctx, "tcp", s.Addr)
 	if err != nil {
 		return "", err
 	}
