@@ -18,6 +18,7 @@ import (
 	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/serving/store"
 	"github.com/tidemark-io/tidemark/shared/job"
+	"github.com/tidemark-io/tidemark/shared/kafkalog"
 	"github.com/tidemark-io/tidemark/shared/lane"
 )
 
@@ -190,7 +191,7 @@ func lookupError(err error) error {
 	switch {
 	case errors.Is(err, lookup.ErrNoView), errors.Is(err, lookup.ErrNoFeature), errors.Is(err, lookup.ErrKey):
 		return asUsage(err)
-	case errors.Is(err, lookup.ErrNoManifest), errors.Is(err, lane.ErrUnavailable):
+	case errors.Is(err, lookup.ErrNoManifest), errors.Is(err, lane.ErrUnavailable), kafkalog.Transient(err):
 		return &classed{errUnreachable, err}
 	}
 	return err

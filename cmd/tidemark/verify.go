@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -11,6 +13,8 @@ import (
 	"github.com/tidemark-io/tidemark/serving/api"
 	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/serving/verify"
+	"github.com/tidemark-io/tidemark/shared/kafkalog"
+	"github.com/tidemark-io/tidemark/shared/lane"
 )
 
 func newVerify() *cobra.Command {
@@ -63,7 +67,7 @@ what two deployments answer can be compared as text.`,
 			if all {
 				cfg.Generations = newCatalog(j, s).fed
 			}
-			report, err := verify.Run(ctx, cfg)
+			report, err := verifyPatiently(ctx, cfg, &o, logger)
 			if err != nil {
 				return lookupError(err)
 			}
@@ -83,6 +87,16 @@ what two deployments answer can be compared as text.`,
 	f.StringVar(&asOf, "as-of", "", "with -o json: print every entity's features at this `TIME`, RFC 3339 or newest")
 	f.IntVar(&sample, "sample", 0, "verify about this many entities of each view, chosen at random; 0 = all")
 	return cmd
+}
+
+// verifyPatiently begins again if the log or the store is away in between, as long as --wait is not over.
+func verifyPatiently(ctx context.Context, cfg verify.Config, o *options, l logger) (*verify.Report, error) {
+	a := awaited{
+		what:    "the log and the store to verify with",
+		cure:    "they were there a moment ago: look at the brokers and the store",
+		passing: func(err error) bool { return kafkalog.Transient(err) || errors.Is(err, lane.ErrUnavailable) },
+	}
+	return retry(ctx, l, a, o.wait, func() (*verify.Report, error) { return verify.Run(ctx, cfg) })
 }
 
 // valuesAt reads --as-of; nil without.
