@@ -103,12 +103,10 @@ func (w *troubled) readyz(what ...string) (says string) {
 	return body
 }
 
-// metric wants one of the process's figures.
+// metric wants one of the process's figures to come to a value soon.
 func (w *troubled) metric(name string, value int) {
 	w.t.Helper()
-	if got := w.up.metric(name); got != value {
-		w.t.Errorf("%s is %d, want %d", name, got, value)
-	}
+	poll(w.t, fmt.Sprintf("%s to be %d", name, value), func() bool { return w.up.metric(name) == value })
 }
 
 // status wants status, and the process itself at /v1/status, to say something soon, or not to.
