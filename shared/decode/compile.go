@@ -33,6 +33,8 @@ type field struct {
 	scale     int
 	low, high int64 // range of an integer
 	enum      words
+	literals  []literal // of an enum: its values in quotes
+	guess     int       // the value that stood there last time: it decides nothing but speed
 	required  bool
 }
 
@@ -81,6 +83,9 @@ func compile(fields []schema.Field) *Decoder {
 		d.fields[i] = field{typ: f.Type, scale: f.Scale, required: f.Required, low: low, high: high}
 		if f.Type == schema.Enum {
 			d.fields[i].enum = newWords(f.Enum)
+			for _, value := range f.Enum {
+				d.fields[i].literals = append(d.fields[i].literals, newQuoted(value))
+			}
 		}
 		paths[i] = path{field: i, parts: strings.Split(f.Name, ".")}
 	}

@@ -27,6 +27,14 @@ func newLiteral(text string) literal {
 	return l
 }
 
+// newQuoted returns the literal of a string value. One that needs escapes stands for nothing: no text begins with it.
+func newQuoted(value string) literal {
+	if plainRun([]byte(value), 0) < len(value) {
+		return literal{room: MaxRecordBytes + 1}
+	}
+	return newLiteral(`"` + value + `"`)
+}
+
 // begins tells whether s begins with the text. It may say no of an s that ends less than a word after it began: whoever
 // asks must have another way to find out.
 func (l *literal) begins(s []byte) bool {

@@ -28,6 +28,15 @@ func TestLiteralEqualsHasPrefix(t *testing.T) {
 	}
 }
 
+func TestQuotedLiteralsNeedNoEscapes(t *testing.T) {
+	for value, want := range map[string]bool{"": true, "view": true, "é": true, `a"b`: false, `a\b`: false, "a\nb": false} {
+		l := newQuoted(value)
+		if got := l.begins([]byte(`"` + value + `",        `)); got != want {
+			t.Errorf("%q: %t", value, got)
+		}
+	}
+}
+
 func TestASCII(t *testing.T) {
 	for n := range 100 {
 		s := []byte(strings.Repeat("a", n))

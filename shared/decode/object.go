@@ -254,6 +254,10 @@ func (c *cell) decimal(f *field, s []byte, i int) int {
 }
 
 func (d *Decoder) enum(f *field, c *cell, s []byte, i int) int {
+	if l := &f.literals[f.guess]; l.begins(s[i:]) {
+		c.state, c.value = present, int64(f.guess)
+		return i + len(l.text)
+	}
 	end, escaped := skipString(s, i)
 	if end == malformed {
 		return malformed
@@ -264,9 +268,10 @@ func (d *Decoder) enum(f *field, c *cell, s []byte, i int) int {
 		text = d.scratch
 	}
 	at := f.enum.find(text)
-	c.state, c.value = present, int64(at)
 	if at < 0 {
 		c.state = fault
+		return end
 	}
+	c.state, c.value, f.guess = present, int64(at), at
 	return end
 }
