@@ -78,6 +78,7 @@ func TestRoles(t *testing.T) {
 	t.Log(in.verified())
 	everyRoleAnswers(t, map[string]*process{"archive": arch, "batch": batch, "speed": speeds[0], "serve": serve, "audit": audit})
 	audit.auditedUntil(100)
+	in.statusFrom(map[string]*process{"archive": arch, "batch": batch, "speed": speeds[1], "serve": serve, "audit": audit})
 
 	// A worker that ends in order leaves marks at the last record, and the other writes nothing that was written.
 	before := speeds[1].refusals()

@@ -83,7 +83,7 @@ func jsonFields(t *testing.T, in *installation) {
 		},
 		{
 			"status", in.ask("status", "-o", "json").want(t, exitOK).stdout,
-			"job views.cut.events/0 views.cut.events/1 views.cut.events/2 views.cut.events/3 views.degraded views.failed views.generation views.identity views.lanes views.lanes_behind " +
+			"job views.cut.events/0 views.cut.events/1 views.cut.events/2 views.cut.events/3 views.degraded views.failed views.generation views.identity views.kind views.lanes views.lanes_behind " +
 				"views.lanes_whole views.partitions.archived views.partitions.end views.partitions.lag views.partitions.next views.partitions.partition " +
 				"views.published_run views.revision views.run views.state views.view",
 		},

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	batch "github.com/tidemark-io/tidemark/batch/service"
 	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/shared/history"
 	"github.com/tidemark-io/tidemark/shared/manifest"
@@ -29,7 +31,8 @@ type viewStatus struct {
 	Identity   string            `json:"identity"`
 	State      string            `json:"state"`
 	Revision   string            `json:"revision"`
-	Run        int64             `json:"run"` // last checked run, 0 for none
+	Run        int64             `json:"run"`  // last checked run, 0 for none
+	Kind       *string           `json:"kind"` // of that run; null where no journal is at hand
 	Cut        map[string]int64  `json:"cut"`
 	Lanes      int               `json:"lanes"`
 	Whole      int               `json:"lanes_whole"`   // lanes that can claim their content
@@ -51,11 +54,13 @@ type partitionStatus struct {
 func newStatus() *cobra.Command {
 	var o options
 	var await bool
+	var from []string
 	cmd := &cobra.Command{
 		Use:   "status JOB",
 		Short: "Show how far every view is: runs, lanes, partitions, lag",
-		Long: `status tells of every view's generations, from the store's marks, the archive and the log: the last run, how many lanes have
-taken it in, and by partition the cut, how far the archive is, the offset that every lane has reached, and the log's end.`,
+		Long: `status tells of every view's generations, from the store's marks, the journals, the archive and the log: the last run, how
+many lanes have taken it in, and by partition the cut, how far the archive is, the offset that every lane has reached, and
+the log's end. With --from it asks processes instead, and prints what each has counted: what /metrics shows, as a table.`,
 		ValidArgsFunction: completeJob,
 		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -65,6 +70,16 @@ taken it in, and by partition the cut, how far the archive is, the offset that e
 			j, err := loadJob(args[0])
 			if err != nil {
 				return err
+			}
+			if len(from) > 0 {
+				if await {
+					return usagef("--await reads the store and the log itself: leave --from out")
+				}
+				r, err := askProcesses(cmd.Context(), j.Name, from)
+				if err != nil {
+					return err
+				}
+				return r.write(cmd.OutOrStdout(), o.json())
 			}
 			ctx, logger := cmd.Context(), newToolLogger(cmd.ErrOrStderr())
 			s, err := openStore(ctx, &o, logger, readStore)
@@ -82,6 +97,9 @@ taken it in, and by partition the cut, how far the archive is, the offset that e
 			if err == nil && await {
 				r, err = c.awaitSettled(ctx, h, r, o.wait)
 			}
+			if err == nil {
+				err = r.addKinds(ctx, batch.NewJournals(o.state, j.Name))
+			}
 			if err != nil {
 				return lookupError(err)
 			}
@@ -98,8 +116,10 @@ taken it in, and by partition the cut, how far the archive is, the offset that e
 	o.kafkaFlag(f)
 	o.storeFlag(f)
 	o.archiveFlag(f)
+	o.stateFlag(f)
 	o.waitFlag(f)
 	o.outputFlag(f)
+	f.StringSliceVar(&from, "from", nil, "ask the processes that serve HTTP at `HOST:PORT,…` instead of the store and the log")
 	f.BoolVar(&await, "await", false, "wait, at most --wait, until every lane has taken in the whole log")
 	return cmd
 }
@@ -198,6 +218,28 @@ func partitionOf(s history.Stretch, next int64) partitionStatus {
 	return partitionStatus{Partition: s.Partition.String(), Archived: s.Archive.Next, Next: next, End: end, Lag: max(end-next, 0)}
 }
 
+// addKinds says of what kind the runs are, as far as there are journals. Those that are not there say nothing.
+func (r *statusReport) addKinds(ctx context.Context, journals *batch.Journals) error {
+	names := make([]string, len(r.Views))
+	for i := range r.Views {
+		names[i] = r.Views[i].View
+	}
+	slices.Sort(names)
+	versions, err := journals.Versions(ctx, slices.Compact(names), nil)
+	if err != nil {
+		return err
+	}
+	for i := range r.Views {
+		for k := range versions {
+			v := &r.Views[i]
+			if runs := versions[k].Runs; versions[k].Identity == v.Identity && v.Run > 0 && v.Run <= int64(len(runs)) {
+				v.Kind = textOrNull(string(runs[v.Run-1].Kind))
+			}
+		}
+	}
+	return nil
+}
+
 // settled tells whether every lane of every view claims the whole log.
 func (r *statusReport) settled() bool {
 	for _, v := range r.Views {
@@ -244,11 +286,15 @@ func (r *statusReport) write(w io.Writer, asJSON bool) error {
 
 // runs says how far batch is.
 func (v *viewStatus) runs() string {
+	run := fmt.Sprintf("run %d", v.Run)
+	if v.Kind != nil {
+		run += " (" + *v.Kind + ")"
+	}
 	switch {
 	case v.Run == 0:
 		return "no run yet"
 	case v.Published == v.Run:
-		return fmt.Sprintf("run %d published", v.Run)
+		return run + " published"
 	}
 	which := fmt.Sprintf("%d lanes are", len(v.Behind))
 	if len(v.Behind) == 1 {
@@ -264,6 +310,7 @@ type processStatus struct {
 	Archive []archiveStatus          `json:"archive"` // partitions that this process archives
 	Speed   []service.PartitionState `json:"speed"`   // partitions that this process owns
 	Batch   string                   `json:"batch"`   // empty of a process that makes no runs
+	Figures []figure                 `json:"figures"` // what /metrics shows
 }
 
 // archiveStatus is how far the archive of a partition is, by the process that fills it.
@@ -289,6 +336,15 @@ func (n *node) serveStatus(w http.ResponseWriter, r *http.Request) {
 	out := processStatus{Role: n.role, statusReport: *st, Archive: []archiveStatus{}, Speed: []service.PartitionState{}}
 	if n.batch != nil {
 		out.Batch = n.batch.summary()
+		if err := out.addKinds(ctx, n.journals); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+	}
+	var err error
+	if out.Figures, err = gatherFigures(n.metrics.registry); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
 	}
 	for _, all := range n.archived() {
 		for _, p := range all {
