@@ -166,7 +166,7 @@ prepare() {
 alive() {
   local pid args
   pid=$(cat "$1/pid" 2>/dev/null) || return 1
-  args=$(ps -o args= -p "$pid" 2>/dev/null || tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) || return 1
+  args=$({ ps -o args= -p "$pid" || tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null) || return 1
   [[ $args == *"kafka.Kafka $1/server.properties"* ]]
 }
 

@@ -186,16 +186,37 @@ func (c Client) Delete(ctx context.Context, topic string) error {
 	})
 }
 
-// Grow gives a topic more partitions, count in all.
+// Grow gives a topic more partitions, count in all, and returns when the broker tells of them: it may answer before.
 func (c Client) Grow(ctx context.Context, topic string, count int32) error {
 	req := kmsg.NewPtrCreatePartitionsRequest()
 	req.TimeoutMillis = requestMillis
 	t := kmsg.NewCreatePartitionsRequestTopic()
 	t.Topic, t.Count = topic, count
 	req.Topics = append(req.Topics, t)
-	return c.admin(ctx, "creating partitions", req, func(r kmsg.Response) int16 {
+	err := c.admin(ctx, "creating partitions", req, func(r kmsg.Response) int16 {
 		return r.(*kmsg.CreatePartitionsResponse).Topics[0].ErrorCode //nolint:errcheck // the request's own kind
 	})
+	for err == nil && ctx.Err() == nil {
+		var n int
+		if n, err = c.partitions(ctx, topic); n >= int(count) {
+			return nil
+		}
+	}
+	return errors.Join(err, ctx.Err())
+}
+
+// partitions returns how many partitions the broker says that a topic has.
+func (c Client) partitions(ctx context.Context, topic string) (n int, err error) {
+	req := kmsg.NewPtrMetadataRequest()
+	t := kmsg.NewMetadataRequestTopic()
+	t.Topic = &topic
+	req.Topics = append(req.Topics, t)
+	err = c.admin(ctx, "counting partitions", req, func(r kmsg.Response) int16 {
+		of := r.(*kmsg.MetadataResponse).Topics[0] //nolint:errcheck // the request's own kind
+		n = len(of.Partitions)
+		return of.ErrorCode
+	})
+	return n, err
 }
 
 // SetConfig sets one of a topic's settings.

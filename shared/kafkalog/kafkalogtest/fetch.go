@@ -86,7 +86,7 @@ func bothTimeTypes(b *bench) {
 	for _, codec := range []string{"none", "zstd"} {
 		b.must(b.foreign.Produce(b.ctx, b.topic, codec, foreign.Record{Time: old, Value: []byte("x")}, foreign.Record{Time: old + 9, Value: []byte("y")}))
 	}
-	b.must(b.foreign.SetConfig(b.ctx, b.topic, "message.timestamp.type", "CreateTime"))
+	b.described("message.timestamp.type", "CreateTime", func(t kafkalog.Topic) bool { return !t.AppendTime })
 	b.must(b.foreign.Produce(b.ctx, b.topic, "none", foreign.Record{Time: old, Value: []byte("z")}))
 	got, _ := b.readAll(t, 0)
 	again, _ := b.readAll(t, 0)
