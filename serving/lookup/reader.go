@@ -104,8 +104,10 @@ type Generation struct {
 	marks   []cachedMarks
 }
 
+// cachedMarks are the marks of a lane as last read. One reader at a time asks the store for them, the others wait for what it
+// brings: of two reads under way at once nobody could say which saw the lane later, and a claim might go back.
 type cachedMarks struct {
-	mu     sync.Mutex
+	turn   chan struct{} // holds one token while somebody reads or writes the rest
 	readAt time.Time
 	marks  lane.Marks
 }
@@ -173,44 +175,58 @@ func NewGeneration(m *manifest.Manifest, g *manifest.Generation) (*Generation, e
 		Identity: g.Identity, Number: g.Number, Revision: g.Revision, Namespace: m.Namespace(g), Lanes: g.Lanes, Plan: plan,
 		marks: make([]cachedMarks, g.Lanes),
 	}
+	for n := range out.marks {
+		out.marks[n].turn = make(chan struct{}, 1)
+	}
 	out.mergers.New = func() any { return plan.NewMerger() }
 	return out, nil
 }
 
 // laneMarks returns marks of lanes read after since, when the oldest were read, and whether any come from the cache.
 func (r *Reader) laneMarks(ctx context.Context, g *Generation, lanes []int, since time.Time) (got map[int]lane.Marks, oldest time.Time, cached bool, err error) {
-	now := r.cfg.Now()
-	oldest = now
 	got = make(map[int]lane.Marks, len(lanes))
-	var ids []lane.ID
+	var held []int
+	defer func() {
+		for _, n := range held {
+			<-g.marks[n].turn
+		}
+	}()
+	slices.Sort(lanes) // whoever takes turns at several lanes does so in this order
 	for _, n := range lanes {
 		c := &g.marks[n]
-		c.mu.Lock()
-		if c.readAt.After(since) {
-			got[n], cached = c.marks, true
-			if c.readAt.Before(oldest) {
-				oldest = c.readAt
-			}
-		} else {
-			ids = append(ids, lane.ID{Namespace: g.Namespace, N: n})
+		select {
+		case c.turn <- struct{}{}:
+		case <-ctx.Done():
+			return nil, oldest, false, fmt.Errorf("%w: waiting for marks that another lookup reads: %w", lane.ErrUnavailable, ctx.Err())
 		}
-		c.mu.Unlock()
+		if !c.readAt.After(since) {
+			held = append(held, n)
+			continue
+		}
+		got[n], cached = c.marks, true
+		if oldest.IsZero() || c.readAt.Before(oldest) {
+			oldest = c.readAt
+		}
+		<-c.turn
 	}
-	if len(ids) == 0 {
+	now := r.cfg.Now()
+	if oldest.IsZero() {
+		oldest = now
+	}
+	if len(held) == 0 {
 		return got, oldest, cached, nil
+	}
+	ids := make([]lane.ID, 0, len(held))
+	for _, n := range held {
+		ids = append(ids, lane.ID{Namespace: g.Namespace, N: n})
 	}
 	read, err := r.cfg.Store.Marks(ctx, ids)
 	if err != nil {
 		return nil, now, false, fmt.Errorf("reading marks: %w", err)
 	}
-	for i, id := range ids {
-		got[id.N] = read[i]
-		c := &g.marks[id.N]
-		c.mu.Lock()
-		if c.readAt.Before(now) {
-			c.readAt, c.marks = now, read[i]
-		}
-		c.mu.Unlock()
+	for i, n := range held {
+		got[n] = read[i]
+		g.marks[n].readAt, g.marks[n].marks = now, read[i]
 	}
 	return got, oldest, cached, nil
 }
