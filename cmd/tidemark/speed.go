@@ -21,15 +21,17 @@ type ownership struct {
 	joined atomic.Bool // it has been told, once, which partitions are ours
 }
 
-// Next waits for the next assignment. What may pass is tried again.
+// Next waits for the next assignment. What may pass is tried again, and said once.
 func (o *ownership) Next(ctx context.Context) (*service.Assignment, error) {
-	for {
+	for said := false; ; said = true {
 		gen, err := o.group.Next(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case kafkalog.Transient(err):
-			o.logger.Warn("consumer group cannot be joined; trying again", "error", err)
+			if !said {
+				o.logger.Warn("consumer group cannot be joined; trying again", "error", err)
+			}
 			select {
 			case <-ctx.Done():
 			case <-time.After(retryEvery):
