@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -212,6 +213,7 @@ func (a *asker) ask(request []byte) ([]byte, error) {
 		return nil, err
 	}
 	body, err := io.ReadAll(res.Body)
+	err = errors.Join(err, res.Body.Close())
 	if err == nil && res.StatusCode != http.StatusOK {
 		err = fmt.Errorf("%s: %s", res.Status, body)
 	}
@@ -247,7 +249,7 @@ type pace struct {
 }
 
 // saturate lets benchConns goroutines do one thing after the other for a while.
-func (w *lookupWorld) saturate(make func(worker int) func() error) pace {
+func (w *lookupWorld) saturate(worker func(n int) func() error) pace {
 	w.b.Helper()
 	var done atomic.Int64
 	var all sync.WaitGroup
@@ -256,7 +258,7 @@ func (w *lookupWorld) saturate(make func(worker int) func() error) pace {
 	defer cancel()
 	start := time.Now()
 	for n := range benchConns {
-		one := make(n)
+		one := worker(n)
 		all.Go(func() {
 			for ctx.Err() == nil {
 				if err := one(); err != nil {

@@ -110,22 +110,15 @@ func (r *Reader) fill(ctx context.Context, a *Answer, keys []string, opt Options
 	if cached {
 		again = again || slices.ContainsFunc(values, func(tiles [][]byte) bool { return len(tiles) == 0 })
 	}
-	m, ok := g.mergers.Get().(*view.Merger)
-	if !ok {
-		m = g.Plan.NewMerger()
-	}
-	defer g.mergers.Put(m)
-	m.Want(a.Features)
 	for i, w := range wants {
-		p := &a.Profiles[w.profile]
-		c := claims[w.lane]
+		p, c := &a.Profiles[w.profile], claims[w.lane]
 		p.Degraded, p.Through = c.Degraded, c.Through
 		if opt.Frontier {
 			p.Frontier = c.Frontier
 		}
 		a.tiles += len(values[i])
-		merge(g.Plan, m, a.Features, p, values[i], opt, now.UnixMilli())
 	}
+	a.mergeAll(wants, values, opt, now.UnixMilli())
 	return again, nil
 }
 
