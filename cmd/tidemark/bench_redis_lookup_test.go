@@ -58,8 +58,9 @@ type lookupWorld struct {
 	admin   *redis.Client
 	addr    string // of the HTTP server
 	rows    []benchRow
-	visited []int // the row of each event: who picks one at random picks a busy entity rather than a quiet one
-	large   []int // rows of about benchLargeBytes
+	visited []int32 // the row of each event: who picks one at random picks a busy entity rather than a quiet one
+	large   []int   // rows of about benchLargeBytes
+	ballast []byte  // as the processes have that serve
 }
 
 // benchRow is one row: its key as people write it and as Redis does.
@@ -70,7 +71,7 @@ type benchRow struct {
 
 func newLookupWorld(b *testing.B) *lookupWorld {
 	b.Helper()
-	w := &lookupWorld{b: b, plan: benchJob(b).View(benchView)}
+	w := &lookupWorld{b: b, plan: benchJob(b).View(benchView), ballast: make([]byte, defaultMemory/ballastPart)}
 	var s *redisstore.Store
 	s, w.admin = benchRedis(b)
 	w.fill(s)
@@ -179,7 +180,7 @@ func (w *lookupWorld) write(s *redisstore.Store, namespace string, h tile.Header
 		}
 		w.rows[i].bytes += len(value)
 		for range f.Events(slot) {
-			w.visited = append(w.visited, i)
+			w.visited = append(w.visited, int32(i))
 		}
 	}
 	for _, c := range calls {
@@ -365,7 +366,7 @@ func (w *lookupWorld) inTurn(yardstick func(int) func() error, lookups map[strin
 }
 
 // busy picks the entity of an event.
-func (w *lookupWorld) busy(r *rand.Rand) int { return w.visited[r.IntN(len(w.visited))] }
+func (w *lookupWorld) busy(r *rand.Rand) int { return int(w.visited[r.IntN(len(w.visited))]) }
 
 // some picks rows of about 4 kB, each once.
 func (w *lookupWorld) some(r *rand.Rand) []int {
