@@ -111,7 +111,8 @@ func (r *Reader) fill(ctx context.Context, a *Answer, keys []string, opt Options
 		again = again || slices.ContainsFunc(values, func(tiles [][]byte) bool { return len(tiles) == 0 })
 	}
 	for i, w := range wants {
-		p, c := &a.Profiles[w.profile], claims[w.lane]
+		p := &a.Profiles[w.profile]
+		c := claims[w.lane]
 		p.Degraded, p.Through = c.Degraded, c.Through
 		if opt.Frontier {
 			p.Frontier = c.Frontier
