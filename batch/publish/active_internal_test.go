@@ -30,3 +30,16 @@ func TestFurthestBehindFirst(t *testing.T) {
 		}
 	}
 }
+
+// TestUnbegunLaneKeepsFiles: a process that knows of fewer runs may be beginning the lane, at bases that this one no longer
+// needs. Were their files deleted, the lane would be begun once more, and what it held go back.
+func TestUnbegunLaneKeepsFiles(t *testing.T) {
+	g := &Generation{Lanes: 1, BasesFrom: 3, Lowest: 1, Runs: []Run{{Rows: []int64{5}}, {Rows: []int64{5}}, {Rows: []int64{5}}}}
+	w := &work{Follower: Follower{Of: g}}
+	w.Observe(lane.Marks{})
+	s := Status{Run: g.Last() + 1}
+	s.add(g, 0, w)
+	if s.Run != 1 || s.RowsLeft != 5 || s.Empty != 1 {
+		t.Errorf("%+v: want files from run 1 on kept, and the rows of run 3 to come", s)
+	}
+}

@@ -34,7 +34,7 @@ type Status struct {
 	Lanes     int
 	Done      int   // lanes that have taken in all runs (or were dropped)
 	Empty     int   // lanes without a batch mark
-	Run       int64 // the lowest run that a lane is still to take in; the last run + 1 if there is none
+	Run       int64 // the lowest run that a lane may still take in; the last run + 1 if there is none
 	RowsLeft  int64 // rows of the run files that lanes are still to take in
 	// Refused says, in order of the lanes, why some were left alone until somebody acts. Not of lanes whose call's outcome is
 	// unknown.
@@ -354,7 +354,8 @@ func (s *Status) add(g *Generation, n int, w *work) {
 		s.Done++
 		return
 	case w.Step.Action == Begin:
-		s.Run = min(s.Run, g.BasesFrom)
+		// A process that knows of fewer runs may be beginning it, with older bases: it may need any file that is left.
+		s.Run = min(s.Run, g.Lowest)
 		for run := g.BasesFrom; run <= g.Last(); run++ {
 			s.RowsLeft += g.Runs[run-1].Rows[n]
 		}

@@ -318,8 +318,13 @@ func (w *World) clean(b *process, g int) bool {
 		low = w.bases.from[len(w.state.journal.members[g].gen.runs)]
 	}
 	for n := range p.lanes {
-		if mark, begun, err := p.lanes[n].Marks.Batch(); err == nil && begun && !w.without(FilesFromLowest) {
+		mark, begun, err := p.lanes[n].Marks.Batch()
+		switch {
+		case err != nil || w.without(FilesFromLowest):
+		case begun:
 			low = min(low, mark.Run)
+		default:
+			return false // a process that knows of fewer runs may be beginning it, with older bases
 		}
 	}
 	deleted := false
