@@ -424,7 +424,7 @@ func processesEvents() int64 {
 // trafficPerTick is how many events are appended each trafficTick.
 func trafficPerTick() int {
 	if *processesFull {
-		return 20
+		return 10
 	}
 	return 8
 }
