@@ -29,8 +29,9 @@ func (v *viewState) lowest(g *generation) (int64, error) {
 
 // tidy removes the files of runs that nothing needs, given how far all lanes are. Needed are, from the journal's last
 // checked run back, those from which a lane is begun, the next run merges its bases and a full check reads, and those that
-// a lane has still to take in. Should a lane go back behind them (restored from an old dump), it is begun again. So what is
-// removed is never needed, whatever other processes, of which one may know older journals, do meanwhile.
+// a lane has still to take in; and all of them while a lane is not begun, for a process that knows an older journal may be
+// beginning it at older bases. Should a lane go back behind them (restored from an old dump), it is begun again. So what is
+// removed is never needed, whatever other processes do meanwhile.
 func (s *Service) tidy(all []publish.Status) error {
 	var errs []error
 	for _, one := range s.untidy(all) {
