@@ -5,7 +5,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -138,9 +137,8 @@ func TestSecondSignal(t *testing.T) {
 			p.await(until, cliWait)
 		}
 	}
-	p.exit(cliWait)
-	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	if !ok || !status.Signaled() || status.Signal() != syscall.SIGINT || strings.Contains(p.out.String(), " wrong\n") {
-		t.Errorf("it ended with %v\n%s", p.cmd.ProcessState, p.out)
+	code := p.exit(cliWait)
+	if said := p.out.String(); code != exitFailed || !strings.Contains(said, "told to end a second time") || strings.Contains(said, " wrong\n") {
+		t.Errorf("it ended with %v\n%s", p.cmd.ProcessState, said)
 	}
 }
