@@ -4,7 +4,7 @@ BIN       := .bin
 LINT      := $(BIN)/golangci-lint
 LINT_VER  := v2.15.0
 # Folders called testdata are not part of ./..., so tests in there are named.
-PKGS      := ./... ./testdata/reference ./testdata/simulation ./testdata/mutants ./testdata/kafka ./testdata/fuzzing ./testdata/witness
+PKGS      := ./... ./testdata/reference ./testdata/simulation ./testdata/mutants ./testdata/kafka ./testdata/fuzzing ./testdata/witness ./testdata/writes
 # -race needs a C compiler; without one the tests run without it and the last lines say so.
 RACE      := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 
