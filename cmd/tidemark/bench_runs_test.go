@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"testing"
@@ -24,6 +25,8 @@ func BenchmarkRuns(b *testing.B) {
 	j := benchJob(b)
 	dir, state := b.TempDir(), b.TempDir()
 	n := benchEvents(b)
+	ballast := make([]byte, defaultMemory/ballastPart) // as the process of the batch role has it
+	defer runtime.KeepAlive(ballast)
 	// Blocks small enough for 1 % of the archive to be some.
 	j.Sources[0].Block = 1 << 10
 	for _, p := range j.Plans {
