@@ -53,12 +53,18 @@ func newPlatform(b *testing.B, linger time.Duration) *platform {
 	return p
 }
 
-// begin begins a speed worker.
+// begin begins a speed worker, and waits until it is ready.
 func (p *platform) begin(linger time.Duration) {
+	p.t.Helper()
+	p.launch(linger)
+	p.speed.isReady("speed")
+}
+
+// launch begins a speed worker.
+func (p *platform) launch(linger time.Duration) {
 	p.t.Helper()
 	p.speed = tidemark(p.t, "speed", p.job, "--kafka", p.kafka, "--archive", filepath.Join(p.folder, "archive"), "--store", p.store,
 		"--instance", "one", "--linger", linger.String())
-	p.speed.isReady("speed")
 }
 
 // traffic makes events come from another process until the benchmark ends.
@@ -193,9 +199,10 @@ func BenchmarkPlatformTakeover(b *testing.B) {
 		for range 5 {
 			p.pass(5 * time.Second)
 			p.speed.kill()
-			p.begin(10 * time.Millisecond)
+			p.launch(10 * time.Millisecond)
 			p.speed.await(`partitions assigned`, time.Minute)
 			start := time.Now()
+			p.speed.isReady("speed")
 			p.awaitCaughtUp(platformRate / 10)
 			all = append(all, time.Since(start))
 			read += p.speed.metric("tidemark_speed_records_decoded_total")
