@@ -66,6 +66,9 @@ func (l *Lane) Next() int64 { return l.mark.Next }
 // to until batch begins it anew.
 func (l *Lane) Holds() (next int64, ok bool) { return l.mark.Next, l.known }
 
+// Incarnation returns which filling of the lane the mark is of. The lane must hold something (see Holds).
+func (l *Lane) Incarnation() lane.Incarnation { return l.mark.Incarnation }
+
 // AppendState appends, for comparison and for people, all that is believed of the lane: equal texts are equal beliefs.
 func (l *Lane) AppendState(dst []byte) []byte {
 	dst = append(dst, '0'+byte(l.state))

@@ -52,6 +52,9 @@ type Generation struct {
 	since   []int64
 	sending []int64
 
+	// By lane: its incarnation when what is in memory began to be folded, or when it was first begun since; "" = not yet.
+	filled []lane.Incarnation
+
 	tiles tileBuffer
 	mask  []bool // by lane, of restore
 }
@@ -61,7 +64,7 @@ func NewGeneration(cfg Config) *Generation {
 	rank := cfg.Plan.SourceRank(cfg.Partition.Source)
 	invariant.Check(rank >= 0 && lane.ValidLanes(cfg.Lanes) && position.ValidBlock(cfg.Block),
 		"folding %s with %d lanes in blocks of %d", cfg.Partition, cfg.Lanes, cfg.Block)
-	g := &Generation{cfg: cfg, rank: rank, lanes: make([]flush.Lane, cfg.Lanes), mask: make([]bool, cfg.Lanes)}
+	g := &Generation{cfg: cfg, rank: rank, lanes: make([]flush.Lane, cfg.Lanes), mask: make([]bool, cfg.Lanes), filled: make([]lane.Incarnation, cfg.Lanes)}
 	g.since, g.sending = make([]int64, cfg.Lanes), make([]int64, cfg.Lanes)
 	for i := range g.lanes {
 		g.lanes[i] = flush.Lane{ID: lane.ID{Namespace: cfg.Namespace, N: i}, Partition: cfg.Partition, First: cfg.First}
@@ -80,7 +83,7 @@ func (g *Generation) Position() (pos int64, ok bool) { return g.pos, g.begun }
 func (g *Generation) AppendState(dst []byte) []byte {
 	dst = fmt.Appendf(dst, "%t [%d,%d)", g.begun, g.start, g.pos)
 	for l := range g.lanes {
-		dst = g.lanes[l].AppendState(append(dst, ' '))
+		dst = append(append(g.lanes[l].AppendState(append(dst, ' ')), '/'), g.filled[l]...)
 	}
 	for _, b := range g.blocks {
 		dst = fmt.Appendf(dst, " %s:%d", b.name, b.fold.Len())
@@ -123,19 +126,43 @@ func (g *Generation) Active() bool {
 // that is elsewhere. moved is false if reading just goes on, or if there is nothing to read for.
 //
 // It goes back to the first offset of the block of the smallest mark when that block is not in memory, and forward when
-// all lanes are further than the block being folded (another owner of the partition, or batch, was faster).
+// all lanes are further than the block being folded (another owner of the partition, or batch, was faster). A lane that was
+// emptied is filled from the log, as at start-up, and not from memory: whoever empties a lane does not trust what it got.
 func (g *Generation) Rewind() (from int64, moved bool) {
 	least, ok := g.least()
 	if !ok {
 		return 0, false
 	}
 	from = max(position.Block(least, g.cfg.Block), g.cfg.First)
-	if g.begun && g.start <= from && from <= g.pos {
+	if g.begun && g.start <= from && from <= g.pos && g.allCurrent() {
 		return 0, false
 	}
 	g.release(len(g.blocks))
 	g.begun, g.start, g.pos, g.append = true, from, from, 0
+	clear(g.filled)
+	g.allCurrent()
 	return from, true
+}
+
+// current tells whether what is in memory was folded since lane l, which holds something, was emptied the last time, as far
+// as this worker saw.
+func (g *Generation) current(l int) bool {
+	return g.filled[l] == "" || g.filled[l] == g.lanes[l].Incarnation()
+}
+
+// allCurrent tells whether what is in memory may be written to every lane that holds something. A lane that is begun for
+// the first time since the folding began counts as begun then.
+func (g *Generation) allCurrent() bool {
+	for l := range g.lanes {
+		if _, holds := g.lanes[l].Holds(); !holds {
+			continue
+		}
+		if !g.current(l) {
+			return false
+		}
+		g.filled[l] = g.lanes[l].Incarnation()
+	}
+	return true
 }
 
 // least returns the smallest mark of the lanes that hold one.
@@ -221,10 +248,10 @@ func (g *Generation) passed(end int64) bool {
 }
 
 // movable tells whether lane l can be written to and its mark moved to the position. A lane that lacks tiles which are
-// not in memory cannot until Rewind: its mark would pass what is not written.
+// not in memory cannot until Rewind: its mark would pass what is not written. Nor can one that was emptied since.
 func (g *Generation) movable(l int) bool {
 	la := &g.lanes[l]
-	return la.State() == flush.Ready && !la.InFlight() && g.begun && g.start <= la.Next() && la.Next() < g.pos
+	return la.State() == flush.Ready && !la.InFlight() && g.begun && g.start <= la.Next() && la.Next() < g.pos && g.current(l)
 }
 
 // Behind tells whether a mark can be moved: Flush(true) would return a call.

@@ -128,6 +128,43 @@ func TestDamagedLaneHoldsNothing(t *testing.T) {
 	}
 }
 
+// TestEmptiedLaneIsFilledFromTheLog: who empties a lane does not trust what it got, so memory does not fill it again; once
+// the log was read anew, lanes that are begun one after the other get it from memory.
+func TestEmptiedLaneIsFilledFromTheLog(t *testing.T) {
+	r := newRules(t)
+	r.observe(marksAt("aaaaaaaaaa", 0))
+	r.Rewind()
+	r.read(6)
+	r.answer(applied)
+
+	waiting := slices.Repeat([]lane.Marks{nil}, lanes)
+	r.observe(waiting)
+	if _, moved := r.Rewind(); moved {
+		t.Error("it reads for lanes that are not begun")
+	}
+	begun := marksAt("bbbbbbbbbb", 0)
+	r.observe(append(slices.Clone(begun[:1]), waiting[1:]...))
+	if calls := r.Flush(true); len(calls) != 0 {
+		t.Errorf("memory is written to a lane that was emptied since: %v", calls)
+	}
+	if from, moved := r.Rewind(); !moved || from != 0 {
+		t.Errorf("it goes back to %d, %t", from, moved)
+	}
+	r.read(6)
+	r.observe(begun)
+	if from, moved := r.Rewind(); moved {
+		t.Errorf("it goes back to %d once more", from)
+	}
+	if calls := r.answer(applied); len(calls) != lanes {
+		t.Errorf("%d of %d lanes are written", len(calls), lanes)
+	}
+	marks := append(slices.Clone(begun[1:]), marksAt("cccccccccc", 0)[0])
+	r.observe(marks) // one was emptied and begun between two looks
+	if _, moved := r.Rewind(); !moved {
+		t.Error("the lane is filled from memory")
+	}
+}
+
 // TestJumpForward: when all lanes are past the block at hand, it is left; when one is not, it is not.
 func TestJumpForward(t *testing.T) {
 	r := newRules(t)
