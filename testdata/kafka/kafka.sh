@@ -5,6 +5,7 @@
 #   kafka.sh run   [--again] DIR [PROPERTY=VALUE…]   the same as this very process: prints kafka=HOST:PORT, then logs; ends with it
 #   kafka.sh stop  DIR                               ends the broker of DIR in order, by its recorded pid
 #   kafka.sh jars                                    fetches what a broker needs; prints the folder. start and run do it too
+#   kafka.sh topics FLAGS…                           is Kafka's own kafka-topics.sh
 #   kafka.sh version                                 prints the version
 #
 # DIR gets the cluster: server.properties, data/, pid, and from start a log. A folder that has one is refused, unless --again
@@ -15,7 +16,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 version=$(sed -n 's|.*<artifactId>kafka_2.13</artifactId><version>\(.*\)</version>.*|\1|p' "$here/pom.xml")
-cache=${TIDEMARK_KAFKA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tidemark/kafka}/$version
+# Another list of jars is another folder, so that checkouts of different ages leave each other's alone.
+cache=${TIDEMARK_KAFKA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tidemark/kafka}/$version-$(cksum <"$here/libs.sha256" | cut -d' ' -f1)
 libs=$cache/libs
 classes=$cache/classes.jsa
 
@@ -243,6 +245,10 @@ case $command in
   jars) command -v java >/dev/null || absent "$no_java"
     jars
     echo "$libs" ;;
+  topics) command -v java >/dev/null || absent "$no_java"
+    jars >/dev/null
+    exec java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.defaultLogLevel=warn \
+      -cp "$libs/*" org.apache.kafka.tools.TopicCommand "$@" ;;
   version) echo "$version" ;;
   *) sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 2 ;;
 esac
