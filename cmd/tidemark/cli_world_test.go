@@ -141,6 +141,17 @@ func listenSomewhere(t testing.TB) string {
 	return l.Addr().String()
 }
 
+// freeAddress returns an address that nobody listens at.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
 // awaitQuiet waits until every lane has the whole log, and batch has published all that can be in a run.
 func (in *installation) awaitQuiet() {
 	in.t.Helper()

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -85,7 +86,7 @@ func tidemarkWith(t testing.TB, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(os.Args[0], args...), out: &watched{lines: make(chan string, 1024)}, ended: make(chan error, 1)}
 	p.cmd.Env = append(append(os.Environ(), asTidemark+"=1"), env...)
-	p.cmd.SysProcAttr = dieWithParent()
+	p.cmd.SysProcAttr = dieWithParent(syscall.SIGKILL)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -245,14 +246,15 @@ func (in *installation) verified() string {
 	return last
 }
 
-// needed returns a program of the machine; without it the test is left out, or fails where it is required.
-func needed(t testing.TB, name string) string {
+// needed returns a program of the machine, which a package has, of the same name or this; without it the test is left out,
+// or fails where it is required.
+func needed(t testing.TB, name string, in ...string) string {
 	t.Helper()
 	program, err := exec.LookPath(name)
 	if err == nil {
 		return program
 	}
-	missing := name + " not installed: apt-get install " + name
+	missing := name + " not installed: apt-get install " + append(in, name)[0]
 	for what := range strings.SplitSeq(os.Getenv("TIDEMARK_REQUIRE"), ",") {
 		if strings.TrimSpace(what) == name {
 			t.Fatal(missing)

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,17 +59,6 @@ func (d *development) Address() string { return d.address }
 func (d *development) Crash(t testing.TB) {
 	d.kill()
 	d.start(t)
-}
-
-// freeAddress returns an address that nobody listens at.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // fault is something that happens to a farm. What it hits is started again by it, and nothing else is done by anybody.
