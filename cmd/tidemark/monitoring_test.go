@@ -212,10 +212,7 @@ func (q *query) legend(text string) {
 // TestAlertsByPromtool: Prometheus's own tool reads the rules, where it is installed.
 func TestAlertsByPromtool(t *testing.T) {
 	t.Parallel()
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		t.Skip("promtool not installed: apt-get install prometheus")
-	}
+	promtool := needed(t, "promtool", "prometheus")
 	if out, err := exec.CommandContext(t.Context(), promtool, "check", "rules", "../../docs/monitoring/alerts.yaml").CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
