@@ -5,35 +5,42 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
 var (
-	testNamed     = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9]+)`")
+	quoted        = regexp.MustCompile("`([^`\n]+)`")
+	testNamed     = regexp.MustCompile(`^(?:Test|Fuzz)[A-Za-z0-9]+$`)
 	testFunc      = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
 	scenarioCell  = regexp.MustCompile("scenarios? ((?:`[a-z_]+`(?:, )?)+)")
-	scenarioNamed = regexp.MustCompile("`([a-z_]+)`")
+	caseCell      = regexp.MustCompile("conformance ((?:`[A-Za-z]+`(?:, )?)+)")
+	scenarioNamed = regexp.MustCompile("`([A-Za-z_]+)`")
 )
 
-// TestNamedTestsExist: where a page says that a test shows something, there is such a test.
+// TestNamedTestsExist: where a page says that a test shows something, there is such a test, in a package that the same cell
+// of a table (or line) names, if it names one.
 func TestNamedTestsExist(t *testing.T) {
 	t.Parallel()
-	there := testNames(t)
-	named := 0
+	there := testFolders(t)
+	suite, err := os.ReadFile("../../shared/kafkalog/kafkalogtest/suite.go")
+	if err != nil {
+		t.Fatal(err)
+	}
 	pages, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	named := 0
 	for _, page := range append(pages, "../../README.md", "../../DESIGN.md") {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range testNamed.FindAllStringSubmatch(string(text), -1) {
-			named++
-			if !there[m[1]] {
-				t.Errorf("%s names %s: there is no such test", filepath.Base(page), m[1])
+		for line := range strings.Lines(string(text)) {
+			for cell := range strings.SplitSeq(line, " | ") {
+				named += checkTestsOf(t, page, cell, there)
 			}
 		}
 		for _, cell := range scenarioCell.FindAllString(string(text), -1) {
@@ -43,28 +50,61 @@ func TestNamedTestsExist(t *testing.T) {
 				}
 			}
 		}
+		for _, cell := range caseCell.FindAllString(string(text), -1) {
+			for _, m := range scenarioNamed.FindAllStringSubmatch(cell, -1) {
+				if !testNamed.MatchString(m[1]) && !strings.Contains(string(suite), `{"`+m[1]+`", `) {
+					t.Errorf("%s names the case %s of the conformance suite: there is none", filepath.Base(page), m[1])
+				}
+			}
+		}
 	}
 	if named < 50 {
 		t.Errorf("only %d tests are named: the search is broken", named)
 	}
 }
 
-// testNames returns the names of all tests of the module.
-func testNames(t *testing.T) map[string]bool {
+// checkTestsOf looks for the tests that a piece of a page names, and returns how many these are.
+func checkTestsOf(t *testing.T, page, cell string, there map[string][]string) (named int) {
 	t.Helper()
-	names := map[string]bool{}
+	var packages []string
+	for _, m := range quoted.FindAllStringSubmatch(cell, -1) {
+		if !testNamed.MatchString(m[1]) {
+			if info, err := os.Stat(filepath.Join("../..", m[1])); err == nil && info.IsDir() {
+				packages = append(packages, filepath.Clean(m[1]))
+			}
+			continue
+		}
+		named++
+		in := func(folder string) bool {
+			return len(packages) == 0 || slices.ContainsFunc(packages, func(p string) bool { return folder == p || strings.HasPrefix(folder, p+"/") })
+		}
+		if !slices.ContainsFunc(there[m[1]], in) {
+			t.Errorf("%s names %s of %v: there is no such test; of this name there are tests in %v", filepath.Base(page), m[1], packages, there[m[1]])
+		}
+	}
+	return named
+}
+
+// testFolders returns in which packages there are tests of a name.
+func testFolders(t *testing.T) map[string][]string {
+	t.Helper()
+	folders := map[string][]string{}
 	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") && !strings.Contains(path, "test/") {
 			return err
 		}
+		folder, err := filepath.Rel("../..", filepath.Dir(path))
+		if err != nil {
+			return err
+		}
 		text, err := os.ReadFile(path)
 		for _, m := range testFunc.FindAllSubmatch(text, -1) {
-			names[string(m[1])] = true
+			folders[string(m[1])] = append(folders[string(m[1])], folder)
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return names
+	return folders
 }
