@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,6 +76,9 @@ func sameOn(t *testing.T, broker func(t *testing.T) string, start time.Time, asO
 			t.Logf("verified %d entities, %d wrong; %d bytes of values", r.Entities, r.Wrong, len(r.Values))
 			for _, p := range all {
 				p.terminate()
+				if reads := !strings.Contains(p.out.String(), "ready role=serve"); reads != strings.Contains(p.out.String(), "(CreateTime), so no broker's clock bounds") {
+					t.Errorf("a role that reads the log (%v) is to warn of the producers' times: %s", reads, p.out)
+				}
 			}
 		})
 	}

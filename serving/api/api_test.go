@@ -37,6 +37,8 @@ type world struct {
 	store *memstore.Store
 	ns    string
 	srv   *httptest.Server
+
+	reader *lookup.Reader
 }
 
 func newWorld(t testing.TB) *world {
@@ -58,9 +60,9 @@ func newWorld(t testing.TB) *world {
 	for n := range lanes {
 		w.change(n, w.base(n), marks)
 	}
-	r := lookup.NewReader(lookup.Config{Job: "shop", Views: []string{plan.Spec().Name}, Store: w.store, Now: time.Now, Cache: time.Nanosecond})
+	w.reader = lookup.NewReader(lookup.Config{Job: "shop", Views: []string{plan.Spec().Name}, Store: w.store, Now: time.Now, Cache: time.Nanosecond})
 	mux := http.NewServeMux()
-	a := api.New(api.Config{Job: "shop", Lookups: r, Now: time.Now, Ready: func(context.Context) error { return nil }})
+	a := api.New(api.Config{Job: "shop", Lookups: w.reader, Now: time.Now, Ready: func(context.Context) error { return nil }})
 	a.RegisterProbes(mux)
 	a.RegisterLookups(mux)
 	w.srv = httptest.NewServer(mux)
@@ -267,7 +269,6 @@ func TestBatchGet(t *testing.T) {
 	}
 }
 
-// TestDegraded: a lane that cannot claim what it holds says so, and why.
 // TestMostKeys answers as many keys as a request may have, one of them as long as a key may be.
 func TestMostKeys(t *testing.T) {
 	w := newWorld(t)
@@ -292,6 +293,7 @@ func TestMostKeys(t *testing.T) {
 	}
 }
 
+// TestDegraded: a lane that cannot claim what it holds says so, and why.
 func TestDegraded(t *testing.T) {
 	w := newWorld(t)
 	n := lane.Of(w.fold.Hash(0), lanes)
@@ -313,16 +315,48 @@ func TestDegraded(t *testing.T) {
 	}
 }
 
-// TestDamagedRow: a tile that does not read is an error of its key, not of the others.
+// TestDamagedRow: a tile of an unknown codec or kind is an error of its key, which counts it, and not of the
+// others of the same request, of the same lane among them.
 func TestDamagedRow(t *testing.T) {
-	w := newWorld(t)
-	key := w.someone()
-	w.change(lane.Of(w.fold.Hash(0), lanes), []lane.RowChange{{Key: []byte(key), Set: []lane.Field{{Name: "b1", Value: []byte{9, 'b', 1}}}}}, nil)
-	if code, a := w.ask("GET", w.profile(key, ""), ""); code != http.StatusInternalServerError || !strings.Contains(fmt.Sprint(a["detail"]), "codec") {
-		t.Errorf("%d: %v", code, a)
-	}
-	if code, _ := w.ask("GET", w.profile(string(w.fold.Key(1)), ""), ""); code != http.StatusOK {
-		t.Errorf("another key: %d", code)
+	for name, c := range map[string]struct{ field, value, says string }{
+		"an unknown codec": {"b1", "\x09b\x01", "unknown tile codec 9"},
+		"an unknown kind":  {"z1", "\x01z\x01", "kind 122"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			key, n := w.someone(), lane.Of(w.fold.Hash(0), lanes)
+			w.change(n, []lane.RowChange{{Key: []byte(key), Set: []lane.Field{{Name: c.field, Value: []byte(c.value)}}}}, nil)
+			code, a := w.ask("GET", w.profile(key, ""), "")
+			if code != http.StatusInternalServerError || !strings.Contains(fmt.Sprint(a["detail"]), c.says) {
+				t.Errorf("%d: %v, want a detail with %q", code, a, c.says)
+			}
+			keys := make([]string, w.fold.Len())
+			for slot := range keys {
+				keys[slot] = string(w.fold.Key(slot))
+			}
+			body, err := json.Marshal(map[string]any{"keys": keys, "frontier": true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			code, a = w.ask("POST", "/v1/jobs/shop/views/"+w.plan.Spec().Name+"/profiles:batchGet", string(body))
+			profiles, _ := a["profiles"].([]any)
+			if code != http.StatusOK || len(profiles) != len(keys) {
+				t.Fatalf("%d: %v", code, a)
+			}
+			beside := 0
+			for slot, p := range profiles {
+				o := object(t, p)
+				if failed := strings.Contains(fmt.Sprint(o["error"]), c.says); failed != (slot == 0) || failed == (o["frontier"] != nil) {
+					t.Errorf("profile of %s: %v", keys[slot], o)
+				}
+				if slot > 0 && lane.Of(w.fold.Hash(slot), lanes) == n {
+					beside++
+				}
+			}
+			if failed := w.reader.Stats.Failed.Load(); failed != 2 || beside == 0 {
+				t.Errorf("%d keys are counted as failed, want 2; %d others are in the lane", failed, beside)
+			}
+		})
 	}
 }
 
