@@ -373,6 +373,17 @@ func (c *clients) lost(from time.Duration, entities ...string) {
 	c.losses = append(c.losses, witness.Loss{From: from, To: c.now(), Entities: entities})
 }
 
+// filled writes down that what had to be filled again because of the losses so far was.
+func (c *clients) filled() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.losses {
+		if l := &c.losses[i]; l.Filled == 0 {
+			l.Filled = c.now()
+		}
+	}
+}
+
 // reasons counts the answers that claimed nothing, by reason.
 func (c *clients) reasons() map[string]int {
 	c.mu.Lock()

@@ -114,6 +114,7 @@ func (f *farm) suffer(one fault) string {
 	f.goesOn()
 	one.bring(f)
 	took := f.recovered(one.after, before)
+	f.clients.filled()
 	return fmt.Sprintf("%s\t%v\t%d\t%s", one.name, took.Round(100*time.Millisecond), f.traffic.sent.Load(), f.verified())
 }
 

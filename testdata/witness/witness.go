@@ -15,7 +15,9 @@
 //   - explained: it claims a frontier, or says why it claims none, by a reason that is known.
 //   - never back: of two answers about an entity, of which one was given before the other was asked for, whoever asked,
 //     the later one has no fewer events, and no partition of its frontier is lower. A store that lost data in between
-//     excuses it, and nothing else does: no restart, takeover, rebalance or publication.
+//     excuses it, and nothing else does: no restart, takeover, rebalance or publication. A store that was given old data back
+//     may have to be filled again after it has answered with these: until that is over (Loss.Filled), an answer that says that
+//     it claims nothing may have fewer.
 //
 // A claim may be as old as its reader's cache. So one that was made before data were lost may stand beside a row that is read
 // after: for so long after a loss (History.Cache), answers are not held to be complete, nor are later ones held to them.
@@ -63,6 +65,8 @@ type Read struct {
 // Loss is a stretch of time in which the store itself lost data.
 type Loss struct {
 	From, To time.Duration
+	// Filled is when what had to be filled again because of it was.
+	Filled time.Duration
 	// Entities are those whose data it was; nil = all.
 	Entities []string
 }
@@ -220,9 +224,14 @@ func (h *History) behind(name string, late *Read, reads []*Read) string {
 	// What was read before data were lost is no measure of what is read after it.
 	floor := time.Duration(-1)
 	for i := range h.Losses {
-		if l := &h.Losses[i]; l.concerns(name) && l.From <= late.Ended {
-			floor = max(floor, l.To+h.Cache)
+		l := &h.Losses[i]
+		if !l.concerns(name) || l.From > late.Ended {
+			continue
 		}
+		if late.Reason != "" && late.Began <= l.Filled {
+			return ""
+		}
+		floor = max(floor, l.To+h.Cache)
 	}
 	for _, early := range reads {
 		if early.Ended > late.Began || early.Began <= floor {

@@ -103,6 +103,35 @@ func TestGaps(t *testing.T) {
 	}
 }
 
+// TestFilled: what was told of old data that a store was given back is no measure of a degraded answer while the store is
+// filled again, but one of what is claimed then, and of every answer afterwards.
+func TestFilled(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		filled time.Duration
+		reason string
+		fine   bool
+	}{
+		{"degraded, while it is filled", 16 * at, "filling", true},
+		{"claimed, while it is filled", 16 * at, "", false},
+		{"degraded, when it was filled", 14 * at, "filling", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := good()
+			h.Losses[0].Filled = c.filled
+			r := witness.Read{Client: "a", Entity: "e", Began: 15 * at, Ended: 16 * at, Reason: c.reason}
+			if c.reason == "" {
+				r.Frontier = map[string]int64{"events/0": 0, "events/1": 0}
+			}
+			h.Reads = append(h.Reads, r)
+			faults := h.Check()
+			if (len(faults) == 0) != c.fine || len(faults) > 0 && faults[0].Rule != witness.RuleNeverBack {
+				t.Errorf("%v", faults)
+			}
+		})
+	}
+}
+
 // TestCache: a claim that is older than a loss may stand in an answer for as long as readers keep claims, and not longer.
 func TestCache(t *testing.T) {
 	for _, c := range []struct {
