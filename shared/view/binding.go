@@ -22,6 +22,7 @@ type binding struct {
 	filters   []boundFilter // distinct
 	coded     []codeTable   // of those filters that are functions of an enum
 	states    []boundState
+	every     uint64 // the states of every row, as Fold.held has them
 }
 
 // boundFilter is a filter: a program, or a column.
@@ -29,6 +30,7 @@ type boundFilter struct {
 	program *expr.Program // nil for a column
 	column  int           // -1 for a program
 	coded   *codedFilter  // nil unless a function of an enum: then neither of the two is looked at
+	holds   uint64        // the states of its rows, as Fold.held has them
 }
 
 // boundColumn is a column of the wide batch that a program fills, or one that shows another as of its own type.
@@ -76,6 +78,10 @@ func newBinding(p *Plan, s *scope) *binding {
 		}
 	}
 	b.coded = codeTables(b.filters)
+	b.every = b.holdsOf(-1)
+	for i := range b.filters {
+		b.filters[i].holds = b.holdsOf(i)
+	}
 	return b
 }
 
@@ -102,7 +108,7 @@ func (b *binding) bindState(s *scope, i int, st *StatePlan, filters, inputs map[
 		if !ok {
 			at = len(b.filters)
 			filters[t.canonical] = at
-			b.filters = append(b.filters, boundFilter{t.program, t.field, s.coded(t)})
+			b.filters = append(b.filters, boundFilter{program: t.program, column: t.field, coded: s.coded(t)})
 		}
 		bound.filter = at
 	}

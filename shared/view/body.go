@@ -21,10 +21,7 @@ func (f *Fold) AppendBody(dst []byte, slot int) []byte {
 	dst = binary.AppendUvarint(dst, uint64(e.events))
 	dst = f.appendPositions(dst, e)
 	dst = binary.AppendUvarint(dst, uint64(len(f.states)))
-	for _, states := range f.states {
-		dst = appendState(dst, states, int32(slot), f.newest[slot])
-	}
-	return dst
+	return f.appendStates(dst, int32(slot))
 }
 
 // appendPositions appends the entity's partitions in order of (source, partition).
@@ -115,6 +112,7 @@ func (f *Fold) merge(slot int, b *tile.Body, newest int64) error {
 		if len(enc) == 0 || f.states[i] == nil {
 			continue
 		}
+		f.held[slot] |= heldBit(i)
 		if err := f.states[i].Merge(int32(slot), enc, newest); err != nil {
 			return fmt.Errorf("merging the state of %s: %w", f.plan.readersOf(i), err)
 		}

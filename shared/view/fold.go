@@ -18,8 +18,9 @@ type Fold struct {
 	plan     *Plan
 	table    table
 	entities []entity
-	newest   []int64 // by slot, ms
-	arena    []byte  // the keys, in order of slots
+	newest   []int64  // by slot, ms
+	held     []uint64 // by slot: which states may hold anything, see held.go
+	arena    []byte   // the keys, in order of slots
 	parts    []part
 	cells    []cell
 	states   []operator.States // by state
@@ -28,6 +29,7 @@ type Fold struct {
 
 	stamp   uint32
 	touched []int32
+	ahead   []int32 // scratch of Touch
 	keyed   keyed
 	all     []int32 // 0, 1, 2, …: the indices of all keyed rows, and the numbers of all keys
 	chosen  chosen
@@ -139,7 +141,7 @@ func (f *Fold) LongKeys() int64 {
 // Reset forgets all entities and keeps the memory.
 func (f *Fold) Reset() {
 	clear(f.table.entries)
-	f.entities, f.newest, f.arena = f.entities[:0], f.newest[:0], f.arena[:0]
+	f.entities, f.newest, f.held, f.arena = f.entities[:0], f.newest[:0], f.held[:0], f.arena[:0]
 	f.parts, f.cells, f.touched = f.parts[:0], f.cells[:0], f.touched[:0]
 	f.stamp = 0
 	for _, states := range f.states {
@@ -151,7 +153,7 @@ func (f *Fold) Reset() {
 
 // Bytes returns about how much memory the fold holds, in bytes.
 func (f *Fold) Bytes() int64 {
-	n := int64(cap(f.table.entries))*8 + int64(cap(f.newest))*8 + int64(cap(f.arena)) +
+	n := int64(cap(f.table.entries))*8 + int64(cap(f.newest))*8 + int64(cap(f.held))*8 + int64(cap(f.arena)) +
 		int64(cap(f.entities))*int64(unsafe.Sizeof(entity{})) + int64(cap(f.cells))*int64(unsafe.Sizeof(cell{}))
 	for _, states := range f.states {
 		if sized, ok := states.(interface{ Bytes() int64 }); ok {

@@ -63,7 +63,7 @@ func (m *Merger) Reset() {
 	f := m.fold
 	f.parts, f.cells = f.parts[:0], f.cells[:0]
 	f.entities[0] = entity{part: -1, more: -1}
-	f.newest[0] = 0
+	f.newest[0], f.held[0] = 0, 0
 	for _, states := range f.states {
 		if states != nil {
 			states.Reset()

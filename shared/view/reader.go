@@ -218,6 +218,7 @@ func (f *Fold) foldStates(r *reader, b *column.Batch, to int) {
 // foldLoaded folds the chosen rows of a batch that the reader has loaded and evaluated.
 func (f *Fold) foldLoaded(r *reader, b *column.Batch) {
 	r.selectRows(&f.chosen)
+	f.hold(r)
 	for i := range r.binding.states {
 		bound := &r.binding.states[i]
 		rows := &r.rows[i]
@@ -234,16 +235,6 @@ func (f *Fold) foldLoaded(r *reader, b *column.Batch) {
 // will read first. The result means nothing.
 type toucher interface {
 	Touch(slots []int32) uint64
-}
-
-// Touch reads what AppendBody of some hundred slots will read first: those who write many tiles, in an order that is not
-// that of the slots, wait for memory once and not for each state of each slot.
-func (f *Fold) Touch(slots []int32) {
-	for _, states := range f.states {
-		if t, ok := states.(toucher); ok {
-			f.touchedSum += t.Touch(slots)
-		}
-	}
 }
 
 func (f *Fold) foldRows(states operator.States, rows *operator.Rows) {

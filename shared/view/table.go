@@ -66,7 +66,7 @@ func (f *Fold) findOrAdd(hash uint64, key []byte) int32 {
 	slot = int32(n)
 	f.table.entries[at] = entryOf(hash, slot)
 	f.entities = append(f.entities, entity{hash: hash, key: uint64(len(f.arena)), part: -1, more: -1})
-	f.newest = append(f.newest, 0)
+	f.newest, f.held = append(f.newest, 0), append(f.held, 0)
 	f.arena = append(f.arena, key...)
 	if 2*(n+1) > len(f.table.entries) {
 		f.rehash(2 * len(f.table.entries))

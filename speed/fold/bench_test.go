@@ -102,32 +102,42 @@ func begun(tb testing.TB, p *view.Plan, block int64) *fold.Generation {
 }
 
 // decode makes the next batch.
-func (t *traffic) decode() {
+func (t *traffic) decode() { t.decodeSome(benchBatch) }
+
+// decodeSome makes a batch of n, which divides the usual number.
+func (t *traffic) decodeSome(n int) {
 	t.batch.Reset(0)
-	for i := range benchBatch {
+	for i := range n {
 		r := &t.records[t.at+i]
 		r.Offset = t.offset + int64(i)
 		t.decoder.Append(t.batch, r)
 	}
-	t.at = (t.at + benchBatch) % len(t.records)
-	t.offset += benchBatch
+	t.at = (t.at + n) % len(t.records)
+	t.offset += int64(n)
 }
 
 // fold folds the batch into both views.
 func (t *traffic) fold() {
 	for _, g := range t.views {
-		g.Add(t.batch, t.offset-benchBatch, t.offset)
+		pos, _ := g.Position()
+		g.Add(t.batch, pos, t.offset)
 	}
 }
 
-// flush writes all changed tiles to a store that takes everything.
-func (t *traffic) flush() {
+// flush writes all changed tiles to a store that takes everything, and returns how many these were and their bytes.
+func (t *traffic) flush() (tiles, bytes int) {
 	var counts [flush.Refusals]int64
 	for _, g := range t.views {
 		calls := g.Flush(false)
+		for i := range calls {
+			for _, r := range calls[i].Rows {
+				tiles, bytes = tiles+1, bytes+len(r.Set[0].Value)
+			}
+		}
 		g.Done(calls, slices.Repeat([]lane.Outcome{{Result: lane.Result{Applied: true}}}, len(calls)), &counts)
 		g.Trim()
 	}
+	return tiles, bytes
 }
 
 // live returns how many entities live in the open blocks.
@@ -296,4 +306,50 @@ func BenchmarkFlush(b *testing.B) {
 			b.ReportMetric(float64(bytes)/float64(tiles), "bytes/tile")
 		})
 	}
+}
+
+// benchPartitions is how many partitions a process has in BenchmarkFlushTraffic, by turns: what one leaves in the caches the
+// others push out.
+const benchPartitions = 4
+
+// partitions returns as many partitions with the same traffic, each at another place of it.
+func (t *traffic) partitions(tb testing.TB) (all [benchPartitions]*traffic) {
+	tb.Helper()
+	for i := range all {
+		one := *t
+		one.offset, one.at, one.views = 0, len(t.records)/benchPartitions*i, nil
+		for _, p := range t.plans {
+			one.views = append(one.views, begun(tb, p, position.DefaultBlock))
+		}
+		all[i] = &one
+	}
+	return all
+}
+
+// flushEvery is how many events of one partition a saturated worker folds between two flushes, about.
+const flushEvery = benchBatch / 2
+
+// BenchmarkFlushTraffic encodes the tiles of flushes of both views while events come in: what a flush costs the worker's
+// goroutine in the mean over blocks of 65,536 offsets, most of whose tiles are of few events. On a machine that others use
+// too, the best tenth of the flushes and the processor time say more than the mean.
+func BenchmarkFlushTraffic(b *testing.B) {
+	partitions := newTraffic(b, benchTraffic, position.DefaultBlock, 0).partitions(b)
+	var cpu time.Duration
+	var took []float64
+	tiles, bytes := 0, 0
+	for b.Loop() {
+		t := partitions[len(took)%benchPartitions]
+		t.decodeSome(flushEvery)
+		t.fold()
+		begin, began := cpuTime(), time.Now()
+		n, size := t.flush()
+		cpu += cpuTime() - begin
+		took = append(took, float64(time.Since(began).Nanoseconds())/float64(n))
+		tiles, bytes = tiles+n, bytes+size
+	}
+	slices.Sort(took)
+	b.ReportMetric(took[len(took)/10], "best-tenth-ns/tile")
+	b.ReportMetric(float64(cpu.Nanoseconds())/float64(tiles), "cpu-ns/tile")
+	b.ReportMetric(float64(bytes)/float64(tiles), "bytes/tile")
+	b.ReportMetric(float64(tiles)/float64(b.N*flushEvery), "tiles/event")
 }

@@ -28,6 +28,9 @@ type Config struct {
 // maxSpare bounds the blocks that are kept to be used again: one that was just passed, and one of a jump.
 const maxSpare = 2
 
+// touchTiles is how many tiles' states are touched before they are encoded, few enough to stay in the nearer caches.
+const touchTiles = 64
+
 // Generation folds one partition for one generation of a view. Not safe for concurrent use.
 //
 // It holds the tiles of the blocks from start's on, folded up to pos: for every lane that can be written to, a tile whose
@@ -56,7 +59,8 @@ type Generation struct {
 	filled []lane.Incarnation
 
 	tiles tileBuffer
-	mask  []bool // by lane, of restore
+	mask  []bool  // by lane, of restore
+	slots []int32 // scratch of past
 }
 
 // NewGeneration returns a Generation that has folded nothing and knows no marks.
@@ -331,8 +335,9 @@ func (g *Generation) take(l int, next int64) []lane.RowChange {
 	g.tiles.begin()
 	for _, b := range g.blocks {
 		if b.first+g.cfg.Block > next {
-			for _, slot := range b.dirty[l] {
-				if b.fold.Last(int(slot), g.rank, g.cfg.Partition.ID) >= next {
+			for slots := range slices.Chunk(g.past(b, l, next), touchTiles) {
+				b.fold.Touch(slots)
+				for _, slot := range slots {
 					g.tiles.add(b, int(slot))
 				}
 			}
@@ -340,6 +345,17 @@ func (g *Generation) take(l int, next int64) []lane.RowChange {
 		b.sent(l)
 	}
 	return g.tiles.rows()
+}
+
+// past returns the slots of lane l's changed tiles whose last offset is not below next. Valid until the next call.
+func (g *Generation) past(b *block, l int, next int64) []int32 {
+	g.slots = g.slots[:0]
+	for _, slot := range b.dirty[l] {
+		if b.fold.Last(int(slot), g.rank, g.cfg.Partition.ID) >= next {
+			g.slots = append(g.slots, slot)
+		}
+	}
+	return g.slots
 }
 
 // Done takes the outcomes of the calls that Flush returned, in the same order, counts each refusal in counts, and

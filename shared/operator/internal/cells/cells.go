@@ -172,7 +172,31 @@ func (c *Cells) reserve(slot int32, n int, newest int64) {
 
 // Settled returns the cells of slot at newest: one entry each, without empty ones, in order of key number and code. The
 // slot is left as it is. Valid until the next call of any method.
-func (c *Cells) Settled(slot int32, newest int64) []uint64 { return c.settle(slot, newest, false) }
+func (c *Cells) Settled(slot int32, newest int64) []uint64 {
+	if all := c.All(slot); c.isSettled(all, newest) {
+		return all
+	}
+	return c.settle(slot, newest, false)
+}
+
+// isSettled tells whether settling would change nothing, as it is with most runs: those of few rows, in order of time.
+func (c *Cells) isSettled(all []uint64, newest int64) bool {
+	var before ref
+	for at := 0; at < len(all); at += c.stride {
+		r := ref{code: all[at]}
+		if c.ident > 1 {
+			r.key = all[at+1]
+		}
+		if at > 0 && compareRefs(before, r) >= 0 || c.agg.Empty(all[at+c.ident:at+c.stride]) {
+			return false
+		}
+		if code, ok := c.again(r.code, newest); !ok || code != r.code {
+			return false
+		}
+		before = r
+	}
+	return true
+}
 
 // settle does the work of Settled. With free it releases what the entries that go had outside of their words: then the
 // caller must put the result in their place.

@@ -10,7 +10,7 @@ import (
 
 // AppendState appends the canonical form of slot of cells without keys; no bytes if it has none.
 func (c *Cells) AppendState(dst []byte, slot int32, newest int64) []byte {
-	return c.AppendGroup(dst, c.settle(slot, newest, false))
+	return c.AppendGroup(dst, c.Settled(slot, newest))
 }
 
 // AppendGroup appends settled entries of one key:

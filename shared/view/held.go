@@ -1,0 +1,84 @@
+package view
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// Most states of most tiles are empty: an event passes few filters, and an entity has few events in a block. So a fold
+// remembers, in one word a slot, which states rows were folded into or bodies merged into, and a tile is written without
+// asking the others, which lie all over memory. A state that is held may still be empty (its inputs were null); one that is
+// not held is.
+
+// heldBits is the number of bits of the word. States beyond it share the last one.
+const heldBits = 64
+
+// heldBit returns the bit of a state.
+func heldBit(state int) uint64 { return 1 << min(state, heldBits-1) }
+
+// holdsOf returns the bits of the states that a filter's rows are folded into; of those without a filter for -1.
+func (b *binding) holdsOf(filter int) uint64 {
+	var held uint64
+	for i := range b.states {
+		if b.states[i].filter == filter {
+			held |= heldBit(b.states[i].state)
+		}
+	}
+	return held
+}
+
+// hold notes which states the chosen rows, which the reader has selected from, will be folded into.
+func (f *Fold) hold(r *reader) {
+	f.holdBy(f.chosen.slot, r.binding.every)
+	for i := range r.filters {
+		f.holdBy(r.filters[i].slot, r.binding.filters[i].holds)
+	}
+}
+
+func (f *Fold) holdBy(slots []int32, held uint64) {
+	if held == 0 {
+		return
+	}
+	for _, slot := range slots {
+		f.held[slot] |= held
+	}
+}
+
+// appendStates appends the states of a slot, each behind its length, which of an empty state is all there is.
+func (f *Fold) appendStates(dst []byte, slot int32) []byte {
+	next := 0
+	for held := f.held[slot]; held != 0; held &= held - 1 {
+		state := bits.TrailingZeros64(held)
+		dst = append(dst, make([]byte, state-next)...)
+		dst = appendState(dst, f.states[state], slot, f.newest[slot])
+		next = state + 1
+	}
+	for next >= heldBits && next < len(f.states) {
+		dst = appendState(dst, f.states[next], slot, f.newest[slot])
+		next++
+	}
+	return append(dst, make([]byte, len(f.states)-next)...)
+}
+
+// Touch reads what AppendBody of some dozen slots will read first: those who write many tiles, in an order that is not
+// that of the slots, wait for memory once and not for each state of each slot.
+func (f *Fold) Touch(slots []int32) {
+	var asked uint64
+	for _, slot := range slots {
+		asked |= f.held[slot]
+	}
+	for i, states := range f.states {
+		t, ok := states.(toucher)
+		if bit := heldBit(i); ok && asked&bit != 0 {
+			f.ahead = slices.Grow(f.ahead[:0], len(slots))[:len(slots)]
+			n := 0
+			for _, slot := range slots {
+				f.ahead[n] = slot
+				if f.held[slot]&bit != 0 {
+					n++
+				}
+			}
+			f.touchedSum += t.Touch(f.ahead[:n])
+		}
+	}
+}
