@@ -3,56 +3,31 @@ package service_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tidemark-io/tidemark/shared/operator"
+	"github.com/tidemark-io/tidemark/shared/operator/operatortest"
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/view"
 	"github.com/tidemark-io/tidemark/speed/service"
 )
 
-// The values at which an explosive operator panics: while it folds them, or when it writes what it folded.
+// The values at which the operator panics: while it folds them, or when it writes what it folded.
 const (
 	atOnce = 666
 	later  = 777
 )
 
-// explosive is a kind of operator that keeps nothing, and panics.
-var explosive = operator.Kind{
-	Name: "explosive", Version: 1,
-	New:        func(operator.Config) (operator.Operator, error) { return explosiveOperator{}, nil },
-	CheckQuery: func(operator.Config, operator.Query) error { return nil },
-}
-
-type explosiveOperator struct{}
-
-func (explosiveOperator) NewStates() operator.States { return &explosiveStates{} }
-
-type explosiveStates struct{ armed bool }
-
-func (s *explosiveStates) Grow(int) {}
-func (s *explosiveStates) Reset()   { s.armed = false }
-func (s *explosiveStates) Fold(r *operator.Rows) {
-	for _, row := range r.Row {
-		switch n := r.In[0]; {
-		case !n.Present(int(row)):
-		case n.Ints[row] == atOnce:
-			panic("boom")
-		case n.Ints[row] == later:
-			s.armed = true
-		}
+// hasValue tells of rows whether the operator's input has a value among them.
+func hasValue(v int64) func(*operator.Rows) bool {
+	return func(r *operator.Rows) bool {
+		n := r.In[0]
+		return slices.ContainsFunc(r.Row, func(row int32) bool { return n.Present(int(row)) && n.Ints[row] == v })
 	}
 }
-func (s *explosiveStates) Merge(int32, []byte, int64) error { return nil }
-func (s *explosiveStates) AppendState(dst []byte, _ int32, _ int64) []byte {
-	if s.armed {
-		panic("boom")
-	}
-	return dst
-}
-func (s *explosiveStates) Result(int32, *operator.Query) operator.Value { return operator.OfInt(0) }
 
 // bomb adds a view to the world with an operator that panics, and a batch role for it.
 func (w *world) bomb(t *testing.T) (b *batch, feed func(*service.Config), end func()) {
@@ -83,7 +58,7 @@ func (w *world) bomb(t *testing.T) (b *batch, feed func(*service.Config), end fu
 // What it has in memory is never written; its lanes stay where they are and claim what they hold. The next owner of the
 // partition begins with it anew.
 func TestPanic(t *testing.T) {
-	if err := operator.Register(&explosive); err != nil {
+	if err := operator.Register(operatortest.Explosive(hasValue(atOnce), hasValue(later))); err != nil {
 		t.Fatal(err)
 	}
 	for _, value := range []int{atOnce, later} {

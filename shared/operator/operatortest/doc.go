@@ -8,4 +8,6 @@
 //	operatortest.Laws(t, kind, cfg, nil)
 //
 // A failure names the seed of its world; Replay runs that world alone.
+//
+// Explosive operators, which panic, are for the tests of whoever runs operators.
 package operatortest
