@@ -2,15 +2,13 @@ package recompute
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 )
 
 // parallel calls do for each of n pieces of work, by as many workers, numbered from 0, as given. It returns the first
 // error, of a worker or of the context; then work that was not begun is left out. A worker that panics is an error of
-// class ErrPanic with its stack. done, if not nil, is told how many pieces are finished; it is called concurrently.
+// class ErrPanic, a *PanicError. done, if not nil, is told how many pieces are finished; it is called concurrently.
 func parallel(ctx context.Context, workers, n int, do func(worker, i int) error, done func(int)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -35,14 +33,4 @@ func parallel(ctx context.Context, workers, n int, do func(worker, i int) error,
 	}
 	wg.Wait()
 	return context.Cause(ctx)
-}
-
-// guard turns a panic into an error: a goroutine that panics would end the process, lookups included.
-func guard(do func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v\n%s", ErrPanic, r, debug.Stack())
-		}
-	}()
-	return do()
 }

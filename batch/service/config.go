@@ -176,6 +176,9 @@ func (s *Service) tell(e Event) {
 	if e.Err != nil {
 		attrs = append(attrs, slog.Any("error", e.Err))
 	}
+	if p, ok := errors.AsType[*recompute.PanicError](e.Err); ok {
+		attrs = append(attrs, slog.String("stack", p.Stack))
+	}
 	s.cfg.Logger.LogAttrs(context.Background(), level, string(e.Kind), attrs...)
 	if s.cfg.Events != nil {
 		s.cfg.Events(e)

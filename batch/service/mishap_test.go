@@ -16,6 +16,7 @@ import (
 	"github.com/tidemark-io/tidemark/batch/service"
 	"github.com/tidemark-io/tidemark/shared/manifest"
 	"github.com/tidemark-io/tidemark/shared/operator"
+	"github.com/tidemark-io/tidemark/shared/operator/operatortest"
 	"github.com/tidemark-io/tidemark/shared/oracle"
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/view"
@@ -225,34 +226,11 @@ func TestTooManyEdits(t *testing.T) {
 	w.once()
 }
 
-// explosive is a kind of operator that panics as soon as there is something to do.
-var explosive = operator.Kind{
-	Name: "explosive", Version: 1,
-	New:        func(operator.Config) (operator.Operator, error) { return explosiveOperator{}, nil },
-	CheckQuery: func(operator.Config, operator.Query) error { return nil },
-}
-
-type explosiveOperator struct{}
-
-func (explosiveOperator) NewStates() operator.States { return explosiveStates{} }
-
-type explosiveStates struct{}
-
-func (explosiveStates) Grow(int) {}
-func (explosiveStates) Reset()   {}
-func (explosiveStates) Fold(r *operator.Rows) {
-	if len(r.Row) > 1 { // compiling folds a row
-		panic("boom")
-	}
-}
-func (explosiveStates) Merge(int32, []byte, int64) error                { return nil }
-func (explosiveStates) AppendState(dst []byte, _ int32, _ int64) []byte { return dst }
-func (explosiveStates) Result(int32, *operator.Query) operator.Value    { return operator.OfInt(0) }
-
 // TestPanickingOperator: an edit brings an operator that panics. What is served, and other views, get their runs as before;
-// the role lives, cares for lanes and says why it makes no more runs; dropping the generation lets it go on.
+// the role lives, cares for lanes and says in a line why it makes no more runs; dropping the generation lets it go on. The
+// log has the place.
 func TestPanickingOperator(t *testing.T) {
-	must(t, operator.Register(&explosive))
+	must(t, operator.Register(operatortest.Explosive(operatortest.SeveralRows, nil)))
 	w := first(t, 1)
 	before := w.plans[0]
 	w.edit(func(s *view.Spec) {
@@ -261,7 +239,7 @@ func TestPanickingOperator(t *testing.T) {
 	w.grow(0.5)
 	must(t, w.beside(t, nil, func(t *testing.T, s *service.Service) {
 		time.Sleep(time.Minute)
-		if err := s.Failure(); !errors.Is(err, recompute.ErrPanic) || !strings.Contains(err.Error(), "boom") {
+		if err := s.Failure(); !errors.Is(err, recompute.ErrPanic) || !strings.Contains(err.Error(), "boom") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("failure %v", err)
 		}
 		for name, run := range map[string]int64{"visitor": 2, "item": 1} { // so few records filled no block of item's before

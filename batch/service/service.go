@@ -293,23 +293,6 @@ func fatal(err error) bool {
 	return err != nil
 }
 
-// trouble tells of errors that are tried again: of each once, until it is another one or over.
-type trouble struct {
-	s    *Service
-	text string
-}
-
-func (t *trouble) observe(err error) {
-	switch {
-	case err == nil && t.text != "":
-		t.text = ""
-		t.s.tell(Event{Kind: EventRecovered})
-	case err != nil && t.text != err.Error():
-		t.text = err.Error()
-		t.s.tell(Event{Kind: EventTrouble, Err: err})
-	}
-}
-
 // retryEvery is how long a command waits before it tries a store again that is away.
 const retryEvery = 250 * time.Millisecond
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/tidemark-io/tidemark/batch/recompute"
 )
 
 // TestClasses: what an error is decides the exit code through any wrapping, and its class is not in its text.
@@ -46,5 +48,10 @@ func TestPanic(t *testing.T) {
 	}
 	if err := guard(func() error { return nil }); err != nil {
 		t.Error(err)
+	}
+	out.Reset()
+	report(&out, fmt.Errorf("making run 1: %w", &recompute.PanicError{Value: "sorry", Stack: "goroutine 7\n"}))
+	if out.String() != "tidemark: making run 1: worker panicked: sorry\ngoroutine 7\n" {
+		t.Errorf("of a run: %s", out.String())
 	}
 }

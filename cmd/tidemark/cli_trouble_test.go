@@ -13,6 +13,7 @@ import (
 	"github.com/tidemark-io/tidemark/batch/recompute"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/operator"
+	"github.com/tidemark-io/tidemark/shared/operator/operatortest"
 	"github.com/tidemark-io/tidemark/shared/oracle"
 	"github.com/tidemark-io/tidemark/shared/view"
 )
@@ -28,7 +29,7 @@ func sabotage() {
 			return liar{o, file}, err
 		}
 	}
-	if err := operator.Register(&explosive); err != nil {
+	if err := operator.Register(operatortest.Explosive(operatortest.SeveralRows, nil)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(exitFailed)
 	}
@@ -48,30 +49,6 @@ func (l liar) Body(events []oracle.Event) ([]byte, error) {
 	}
 	return b, err
 }
-
-// explosive is a kind of operator that panics when it folds more than one row.
-var explosive = operator.Kind{
-	Name: "explosive", Version: 1,
-	New:        func(operator.Config) (operator.Operator, error) { return explosiveOperator{}, nil },
-	CheckQuery: func(operator.Config, operator.Query) error { return nil },
-}
-
-type explosiveOperator struct{}
-
-func (explosiveOperator) NewStates() operator.States { return explosiveStates{} }
-
-type explosiveStates struct{}
-
-func (explosiveStates) Grow(int) {}
-func (explosiveStates) Reset()   {}
-func (explosiveStates) Fold(r *operator.Rows) {
-	if len(r.Row) > 1 { // compiling folds a row
-		panic("boom")
-	}
-}
-func (explosiveStates) Merge(int32, []byte, int64) error                { return nil }
-func (explosiveStates) AppendState(dst []byte, _ int32, _ int64) []byte { return dst }
-func (explosiveStates) Result(int32, *operator.Query) operator.Value    { return operator.OfInt(0) }
 
 // troubled is a running up to which things happen.
 type troubled struct {
@@ -171,7 +148,9 @@ func (w *troubled) panickingOperator() {
 	w.metric(`tidemark_speed_stopped{partition="events/0"}`, 1)
 	w.answers()
 	w.gen(1500, "--seed", "2")
-	w.readyz("making run 1 of generation", "of view listing: worker panicked: boom")
+	if says := w.readyz("making run 1 of generation", "of view listing: worker panicked: boom"); strings.Contains(says, "goroutine") || !strings.Contains(w.up.out.String(), `"stack":"goroutine`) {
+		w.t.Errorf("the place of a panic belongs into the log, not here: %s", says)
+	}
 	poll(w.t, "the served generation to have its run", func() bool {
 		v := w.versionsOf("listing")
 		return len(v) == 2 && len(v[0].Runs) > 0 && v[0].Runs[0].Published == v[0].Lanes && len(v[1].Runs) == 1 && v[1].Runs[0].State == "registered"

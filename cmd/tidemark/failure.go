@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tidemark-io/tidemark/batch/recompute"
 )
 
 // Exit codes, part of the contract with whoever runs tidemark.
@@ -87,13 +89,16 @@ func useLine(cmd *cobra.Command) string {
 	return line
 }
 
-// report prints an error for the user: each line of it that stands at the left margin under the program's name.
+// report prints an error for the user, and the place of a panic of batch, whose error does not tell it.
 func report(w io.Writer, err error) {
 	for i, line := range strings.Split(err.Error(), "\n") {
 		if i == 0 {
 			line = "tidemark: " + line
 		}
 		fmt.Fprintln(w, line)
+	}
+	if p, ok := errors.AsType[*recompute.PanicError](err); ok {
+		fmt.Fprint(w, p.Stack)
 	}
 }
 
