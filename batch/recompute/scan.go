@@ -185,7 +185,7 @@ func (w *worker) take(from *work, b *column.Batch) {
 		}
 		for j := range g.shards {
 			// Each worker begins with another shard, so that they seldom wait for one another.
-			w.fold(g, w.splitters[i], (j+w.number*len(g.shards)/2+w.number)%len(g.shards), b, blocks)
+			w.fold(g, w.splitters[i], (j+w.number*len(g.shards)/2+w.number)%len(g.shards), blocks)
 		}
 		if w.used.Load() > w.budget {
 			w.giveUp()
@@ -208,7 +208,7 @@ func (g *generation) clip(b *column.Batch) (from, to int) {
 	return from, max(from, to)
 }
 
-func (w *worker) fold(g *generation, sp *view.Splitter, number int, b *column.Batch, blocks *blockRun) {
+func (w *worker) fold(g *generation, sp *view.Splitter, number int, blocks *blockRun) {
 	if sp.Len(number) == 0 {
 		return
 	}
@@ -216,7 +216,7 @@ func (w *worker) fold(g *generation, sp *view.Splitter, number int, b *column.Ba
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fold != nil {
-		w.used.Add(s.add(sp, number, b, blocks))
+		w.used.Add(s.add(sp, number, blocks))
 	}
 }
 

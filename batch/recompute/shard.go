@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
-	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/tile"
 	"github.com/tidemark-io/tidemark/shared/view"
@@ -43,14 +42,14 @@ func (s *shard) begin(p *view.Plan) {
 func (s *shard) end() { s.fold, s.last, s.notes, s.bytes = nil, nil, nil, 0 }
 
 // add folds the rows at hand in the splitter that are the shard's, and returns by how many bytes its memory grew.
-func (s *shard) add(sp *view.Splitter, number int, b *column.Batch, blocks *blockRun) (grown int64) {
-	rows, slots := sp.AddTo(s.fold, number)
-	s.events += int64(len(rows))
+func (s *shard) add(sp *view.Splitter, number int, blocks *blockRun) (grown int64) {
+	offsets, slots := sp.AddTo(s.fold, number)
+	s.events += int64(len(offsets))
 	for len(s.last) < s.fold.Len() {
 		s.last = append(s.last, -1)
 	}
-	for i, row := range rows {
-		if block := blocks.number(b.Offset[row]); s.last[slots[i]] != block {
+	for i, offset := range offsets {
+		if block := blocks.number(offset); s.last[slots[i]] != block {
 			s.last[slots[i]] = block
 			s.notes = append(s.notes, note{slots[i], block})
 		}

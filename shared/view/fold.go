@@ -31,7 +31,7 @@ type Fold struct {
 	touched []int32
 	ahead   []int32 // scratch of Touch
 	keyed   keyed
-	all     []int32 // 0, 1, 2, …: the indices of all keyed rows, and the numbers of all keys
+	all     []int32 // 0, 1, 2, …: the numbers of all keys
 	chosen  chosen
 	// touchedSum keeps reads that are made only to be made from being taken for superfluous.
 	touchedSum uint64
@@ -173,10 +173,11 @@ func (f *Fold) Add(b *column.Batch, from, to int) (rows int) {
 	}
 	r := f.reader(b.Source)
 	r.keyRows(&f.keyed, b, from, to)
-	for len(f.all) < len(f.keyed.row) {
+	for len(f.all) < len(f.keyed.end) {
 		f.all = append(f.all, int32(len(f.all)))
 	}
-	f.choose(&f.keyed, f.all[:len(f.keyed.row)], f.all[:len(f.keyed.end)])
+	f.find(&f.keyed, f.all[:len(f.keyed.end)])
+	f.chosen.choose(&f.keyed)
 	f.account(r.binding.rank, b)
 	if rows = len(f.chosen.row); rows > 0 {
 		f.grow()

@@ -2,6 +2,7 @@ package view
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/invariant"
@@ -12,8 +13,8 @@ import (
 const MaxShards = 256
 
 // Splitter reads batches for many folds of one plan, each of which holds the entities of one shard: a stretch of hashes,
-// by their topmost bits, as lanes are. Keys are built and hashed, columns computed and filters evaluated once a batch,
-// whatever the number of shards; each fold then takes the rows of its own entities. Not safe for concurrent use: keep one
+// by their topmost bits, as lanes are. Keys are built and hashed, rows arranged by shard and entity, columns computed and
+// filters evaluated once a batch, whatever the number of shards; each fold then takes the rows of its own entities. Not safe for concurrent use: keep one
 // for each goroutine. The folds may be shared by several as long as one at a time adds to each.
 type Splitter struct {
 	plan    *Plan
@@ -23,16 +24,22 @@ type Splitter struct {
 	// Of the batch at hand:
 	batch  *column.Batch
 	reader *reader
-	to     int
-	loaded bool
 	keyed  keyed
+	next   []int32 // scratch of arrange, by number of key
 	shards []shardRows
+
+	// The keyed rows shard by shard, and of one shard key by key: where they stand in the batch, and what of them is used.
+	order  []int32
+	sorted column.Batch
+	loaded bool // whether sorted is filled, and the reader has it
 }
 
-// shardRows are the keyed rows of one shard.
+// shardRows are the keyed rows of one shard: what a fold holds of an entity is at hand for all of its rows, and fetched
+// from memory once and not once a row; and so are the columns, which the states of each shard read one after the other.
 type shardRows struct {
-	rows []int32 // indices
-	keys []int32 // numbers
+	from, to int     // in Splitter.order
+	keys     []int32 // numbers, in that order
+	counts   []int32 // of each one's rows
 }
 
 // NewSplitter returns a splitter into a number of shards, a power of two up to MaxShards.
@@ -47,22 +54,61 @@ func (s *Splitter) Split(b *column.Batch, from, to int) (rows int) {
 	if from < 0 || from > to || to > b.N {
 		invariant.Fail("splitting rows [%d,%d) of %d", from, to, b.N)
 	}
-	s.batch, s.to, s.loaded = b, to, false
+	s.batch, s.loaded = b, false
 	s.reader = s.readerOf(b.Source)
 	s.reader.keyRows(&s.keyed, b, from, to)
+	s.arrange()
+	return len(s.keyed.row)
+}
+
+// arrange gives each shard its keys and rows, by counting: how many rows each key has says where they stand.
+func (s *Splitter) arrange() {
+	k := &s.keyed
 	for i := range s.shards {
-		sh := &s.shards[i]
-		sh.rows, sh.keys = sh.rows[:0], sh.keys[:0]
+		s.shards[i].keys, s.shards[i].counts = s.shards[i].keys[:0], s.shards[i].counts[:0]
 	}
-	for number, hash := range s.keyed.hash {
+	for number, hash := range k.hash {
 		sh := &s.shards[hash>>s.shift]
 		sh.keys = append(sh.keys, int32(number))
 	}
-	for i, number := range s.keyed.of {
-		sh := &s.shards[s.keyed.hash[number]>>s.shift]
-		sh.rows = append(sh.rows, int32(i))
+	s.next = slices.Grow(s.next[:0], len(k.hash))[:len(k.hash)]
+	clear(s.next)
+	for _, number := range k.of {
+		s.next[number]++
 	}
-	return len(s.keyed.row)
+	at := int32(0)
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.from = int(at)
+		for _, number := range sh.keys {
+			count := s.next[number]
+			sh.counts = append(sh.counts, count)
+			s.next[number], at = at, at+count
+		}
+		sh.to = int(at)
+	}
+	s.order = slices.Grow(s.order[:0], len(k.of))[:len(k.of)]
+	for i, number := range k.of {
+		s.order[s.next[number]] = k.row[i]
+		s.next[number]++
+	}
+}
+
+// load gathers the rows at hand, as they are arranged, and has the reader compute and filter them.
+func (s *Splitter) load() {
+	to, b := &s.sorted, s.batch
+	to.Source, to.Partition, to.N = b.Source, b.Partition, len(s.order)
+	to.Time, to.Offset = column.GatherRows(to.Time, b.Time, s.order), column.GatherRows(to.Offset, b.Offset, s.order)
+	to.Reject = slices.Grow(to.Reject[:0], to.N)[:to.N] // 0: all of them are accepted
+	for len(to.Cols) < len(b.Cols) {
+		to.Cols = append(to.Cols, column.Column{})
+	}
+	for _, i := range s.reader.binding.fields {
+		to.Cols[i].Gather(&b.Cols[i], s.order)
+	}
+	s.reader.load(to, to.N)
+	s.reader.evaluateFilters()
+	s.loaded = true
 }
 
 func (s *Splitter) readerOf(src *schema.Source) *reader {
@@ -81,25 +127,39 @@ func (s *Splitter) readerOf(src *schema.Source) *reader {
 }
 
 // Len returns how many rows at hand belong to a shard.
-func (s *Splitter) Len(shard int) int { return len(s.shards[shard].rows) }
+func (s *Splitter) Len(shard int) int { return s.shards[shard].to - s.shards[shard].from }
 
-// AddTo folds the rows at hand that belong to a shard into a fold, as Fold.Add would, and returns them with their slots;
+// AddTo folds the rows at hand that belong to a shard into a fold, as Fold.Add would, and returns their offsets and slots;
 // both are valid until the fold is used again. No rows of the shard may be added twice.
-func (s *Splitter) AddTo(f *Fold, shard int) (rows, slots []int32) {
+func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
 	invariant.Check(f.plan == s.plan, "adding rows of one plan to a fold of another")
-	f.choose(&s.keyed, s.shards[shard].rows, s.shards[shard].keys)
-	f.account(s.reader.binding.rank, s.batch)
-	if len(f.chosen.row) == 0 {
+	sh := &s.shards[shard]
+	f.touched = f.touched[:0]
+	if sh.from == sh.to {
 		return nil, nil
 	}
 	if !s.loaded {
-		s.reader.load(s.batch, s.to)
-		s.reader.evaluateFilters()
-		s.loaded = true
+		s.load()
 	}
+	f.find(&s.keyed, sh.keys)
+	f.chosen.runs(sh, s.keyed.slot)
+	f.account(s.reader.binding.rank, &s.sorted)
 	f.grow()
-	f.foldLoaded(s.reader, s.batch)
-	return f.chosen.row, f.chosen.slot
+	f.foldLoaded(s.reader, &s.sorted)
+	return s.sorted.Offset[sh.from:sh.to], f.chosen.slot
+}
+
+// runs makes c the rows of a shard.
+func (c *chosen) runs(sh *shardRows, slotOf []int32) {
+	c.row, c.slot = c.row[:0], c.slot[:0]
+	row := int32(sh.from)
+	for i, number := range sh.keys {
+		slot := slotOf[number]
+		for range sh.counts[i] {
+			c.row, c.slot = append(c.row, row), append(c.slot, slot)
+			row++
+		}
+	}
 }
 
 // Each calls yield with every row at hand, in order, its entity's hash and its key, which is valid during the call only.

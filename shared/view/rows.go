@@ -90,8 +90,16 @@ type chosen struct {
 	slot []int32
 }
 
-// choose makes f.chosen the rows with these indices in k, whose keys have these numbers, adding the entities that are new.
-func (f *Fold) choose(k *keyed, indices, numbers []int32) {
+// choose makes c all rows of k, whose keys have been found.
+func (c *chosen) choose(k *keyed) {
+	c.row, c.slot = append(c.row[:0], k.row...), slices.Grow(c.slot[:0], len(k.of))
+	for _, number := range k.of {
+		c.slot = append(c.slot, k.slot[number])
+	}
+}
+
+// find looks up the slots of the keys with these numbers, adding the entities that are new.
+func (f *Fold) find(k *keyed, numbers []int32) {
 	for len(numbers) > 0 {
 		n := min(len(numbers), touchRows)
 		f.touchKeys(k, numbers[:n])
@@ -99,11 +107,6 @@ func (f *Fold) choose(k *keyed, indices, numbers []int32) {
 			k.slot[number] = f.findOrAdd(k.hash[number], k.key(int(number)))
 		}
 		numbers = numbers[n:]
-	}
-	c := &f.chosen
-	c.row, c.slot = slices.Grow(c.row[:0], len(indices)), slices.Grow(c.slot[:0], len(indices))
-	for _, i := range indices {
-		c.row, c.slot = append(c.row, k.row[i]), append(c.slot, k.slot[k.of[i]])
 	}
 }
 

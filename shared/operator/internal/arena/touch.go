@@ -24,13 +24,19 @@ func (a *Runs) Touch(slots []int32) (sum uint64) {
 
 func (a *Runs) touch(slots []int32) (sum uint64) {
 	var from, to [touchSlots]int
-	for i, slot := range slots {
+	n, last := 0, int32(-1)
+	for _, slot := range slots {
+		if slot == last {
+			continue // rows of one entity often stand side by side
+		}
+		last = slot
 		r := &a.runs[slot]
 		begin := int(r.off) * a.stride
 		end := begin + int(r.n)*a.stride
-		from[i], to[i] = max(begin, end-touchLines*lineWords), end
+		from[n], to[n] = max(begin, end-touchLines*lineWords), end
+		n++
 	}
-	for i := range slots {
+	for i := range n {
 		for at := from[i]; at < to[i]; at += lineWords {
 			sum += a.words[at]
 		}

@@ -1,0 +1,69 @@
+package column
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+)
+
+// Gather makes c the given rows of from, in that order: of a column that was read for one purpose, those that another
+// needs, side by side. Bytes are not copied: c becomes a dictionary over those of from, and is valid as long as they are.
+// Nothing may be appended to c.
+func (c *Column) Gather(from *Column, rows []int32) {
+	c.Type, c.Scale, c.N = from.Type, from.Scale, len(rows)
+	c.gatherValid(from.Valid, rows)
+	switch {
+	case !from.Type.IsBytes():
+		c.Ints = GatherRows(c.Ints, from.Ints, rows)
+	case from.Index != nil:
+		c.Offsets, c.Bytes, c.Index = from.Offsets, from.Bytes, GatherRows(c.Index, from.Index, rows)
+	default:
+		c.Offsets, c.Bytes, c.Index = from.Offsets, from.Bytes, append(c.Index[:0], rows...)
+	}
+}
+
+// GatherRows returns the given rows of from in the memory of dst, which grows as needed.
+func GatherRows[T int32 | int64](dst, from []T, rows []int32) []T {
+	dst = slices.Grow(dst[:0], len(rows))[:len(rows)]
+	for i, row := range rows {
+		dst[i] = from[row]
+	}
+	return dst
+}
+
+// gatherValid gathers the bitmap of presence, which is mostly without a null, byte by byte.
+func (c *Column) gatherValid(valid []byte, rows []int32) {
+	c.Valid = slices.Grow(c.Valid[:0], (len(rows)+7)/8)
+	whole := len(rows) &^ 7
+	if allSet(valid) {
+		for range whole / 8 {
+			c.Valid = append(c.Valid, 0xff)
+		}
+	} else {
+		for at := 0; at < whole; at += 8 {
+			c.Valid = append(c.Valid, gatherBits(valid, rows[at:at+8]))
+		}
+	}
+	if whole < len(rows) {
+		c.Valid = append(c.Valid, gatherBits(valid, rows[whole:]))
+	}
+}
+
+// gatherBits returns the bits of at most eight rows, the first lowest.
+func gatherBits(valid []byte, rows []int32) (b byte) {
+	for i, row := range rows {
+		b |= valid[row>>3] >> (row & 7) & 1 << i
+	}
+	return b
+}
+
+// allSet tells whether a bitmap is all ones, those past the last row included: it may say no of a column without nulls.
+func allSet(valid []byte) bool {
+	for len(valid) > 8 {
+		if binary.LittleEndian.Uint64(valid) != math.MaxUint64 {
+			return false
+		}
+		valid = valid[8:]
+	}
+	return !slices.ContainsFunc(valid, func(b byte) bool { return b != 0xff })
+}
