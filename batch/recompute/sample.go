@@ -65,9 +65,11 @@ func (s *sampler) mix(hash uint64) uint64 {
 
 // take keeps the rows at hand in a splitter that are of chosen entities.
 func (s *sampler) take(c *copying, sp *view.Splitter, b *column.Batch) {
-	sp.Each(func(row int, hash uint64, key []byte) {
+	sp.Each(func(hash uint64, key []byte, rows []int32) {
 		if mixed := s.mix(hash); mixed < s.bound.Load() {
-			s.keep(mixed, key, c, b, row)
+			for _, row := range rows {
+				s.keep(mixed, key, c, b, int(row))
+			}
 		}
 	})
 }

@@ -14,8 +14,9 @@ const MaxShards = 256
 
 // Splitter reads batches for many folds of one plan, each of which holds the entities of one shard: a stretch of hashes,
 // by their topmost bits, as lanes are. Keys are built and hashed, rows arranged by shard and entity, columns computed and
-// filters evaluated once a batch, whatever the number of shards; each fold then takes the rows of its own entities. Not safe for concurrent use: keep one
-// for each goroutine. The folds may be shared by several as long as one at a time adds to each.
+// filters evaluated once a batch, whatever the number of shards; each fold then takes the rows of its own entities. Not
+// safe for concurrent use: keep one for each goroutine. The folds may be shared by several as long as one at a time adds
+// to each.
 type Splitter struct {
 	plan    *Plan
 	shift   int
@@ -162,11 +163,17 @@ func (c *chosen) runs(sh *shardRows, slotOf []int32) {
 	}
 }
 
-// Each calls yield with every row at hand, in order, its entity's hash and its key, which is valid during the call only.
-func (s *Splitter) Each(yield func(row int, hash uint64, key []byte)) {
-	for i, row := range s.keyed.row {
-		number := s.keyed.of[i]
-		yield(int(row), s.keyed.hash[number], s.keyed.key(int(number)))
+// Each calls yield with every key of the rows at hand: its hash, its bytes and its rows, in order; both slices are valid
+// during the call only. A key may come several times, each time with other rows.
+func (s *Splitter) Each(yield func(hash uint64, key []byte, rows []int32)) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		rows := s.order[sh.from:sh.to]
+		for j, number := range sh.keys {
+			n := sh.counts[j]
+			yield(s.keyed.hash[number], s.keyed.key(int(number)), rows[:n])
+			rows = rows[n:]
+		}
 	}
 }
 

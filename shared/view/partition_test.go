@@ -87,9 +87,14 @@ func TestSplitterIsAFold(t *testing.T) {
 
 func splitInto(t *rapid.T, s *view.Splitter, folds []*view.Fold, b *column.Batch, from, to int) {
 	n, seen, added := s.Split(b, from, to), 0, 0
-	s.Each(func(row int, hash uint64, key []byte) {
-		if seen++; row < from || row >= to || hash != view.Hash(key) {
-			t.Fatalf("row %d of [%d,%d), key %s", row, from, to, key)
+	last := map[string]int32{}
+	s.Each(func(hash uint64, key []byte, rows []int32) {
+		seen += len(rows)
+		for _, row := range rows {
+			before, again := last[string(key)]
+			if last[string(key)] = row; int(row) < from || int(row) >= to || hash != view.Hash(key) || again && row <= before {
+				t.Fatalf("row %d of [%d,%d) after %d, key %s", row, from, to, before, key)
+			}
 		}
 	})
 	for shard, f := range folds {
