@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -58,6 +57,7 @@ type lookupWorld struct {
 	admin   *redis.Client
 	addr    string // of the HTTP server
 	rows    []benchRow
+	mux     *http.ServeMux
 	visited []int32 // the row of each event: who picks one at random picks a busy entity rather than a quiet one
 	large   []int   // rows of about benchLargeBytes
 	ballast []byte  // as the processes have that serve
@@ -74,20 +74,33 @@ func newLookupWorld(b *testing.B) *lookupWorld {
 	w := &lookupWorld{b: b, plan: benchJob(b).View(benchView), ballast: make([]byte, defaultMemory/ballastPart)}
 	var s *redisstore.Store
 	s, w.admin = benchRedis(b)
-	w.fill(s)
-	r := lookup.NewReader(lookup.Config{Job: "usedcar", Views: []string{benchView}, Store: s, Now: time.Now})
-	mux := http.NewServeMux()
-	a := api.New(api.Config{Job: "usedcar", Lookups: r, Now: time.Now, Ready: func(context.Context) error { return nil }})
-	a.RegisterLookups(mux)
-	srv := httptest.NewServer(mux)
+	w.serve(s)
+	srv := httptest.NewServer(w.mux)
 	b.Cleanup(srv.Close)
 	w.addr = srv.Listener.Addr().String()
 	return w
 }
 
+// rowStore is what the rows are written to and looked up in.
+type rowStore interface {
+	lookup.Store
+	Apply(ctx context.Context, calls []lane.Call) []lane.Outcome
+	PutManifest(ctx context.Context, view string, seq int64, body []byte) (bool, error)
+}
+
+// serve fills the store and makes the routes of its lookups.
+func (w *lookupWorld) serve(s rowStore) {
+	w.b.Helper()
+	w.fill(s)
+	r := lookup.NewReader(lookup.Config{Job: "usedcar", Views: []string{benchView}, Store: s, Now: time.Now})
+	w.mux = http.NewServeMux()
+	a := api.New(api.Config{Job: "usedcar", Lookups: r, Now: time.Now, Ready: func(context.Context) error { return nil }})
+	a.RegisterLookups(w.mux)
+}
+
 // fill makes rows of generated events and writes them: of each entity a base of the first 95 events of a hundred, a delta
 // of four, and a block tile of the last.
-func (w *lookupWorld) fill(s *redisstore.Store) {
+func (w *lookupWorld) fill(s rowStore) {
 	w.b.Helper()
 	j := benchJob(w.b)
 	src := &j.Sources[0]
@@ -137,7 +150,7 @@ func (w *lookupWorld) fill(s *redisstore.Store) {
 }
 
 // manifest tells the reader of the one generation there is.
-func (w *lookupWorld) manifest(s *redisstore.Store, block int64) (namespace string) {
+func (w *lookupWorld) manifest(s rowStore, block int64) (namespace string) {
 	w.b.Helper()
 	spec := w.plan.Spec()
 	m := &manifest.Manifest{Seq: 1, Job: spec.Job, View: spec.Name, Generations: []manifest.Generation{{
@@ -154,7 +167,7 @@ func (w *lookupWorld) manifest(s *redisstore.Store, block int64) (namespace stri
 	return m.Namespace(&m.Generations[0])
 }
 
-func (w *lookupWorld) apply(s *redisstore.Store, c lane.Call) {
+func (w *lookupWorld) apply(s rowStore, c lane.Call) {
 	w.b.Helper()
 	if o := s.Apply(w.b.Context(), []lane.Call{c})[0]; o.Err != nil || !o.Applied {
 		w.b.Fatalf("%+v", o)
@@ -162,7 +175,7 @@ func (w *lookupWorld) apply(s *redisstore.Store, c lane.Call) {
 }
 
 // write writes a tile of each entity, and notes the rows.
-func (w *lookupWorld) write(s *redisstore.Store, namespace string, h tile.Header, f *view.Fold, at map[string]int) {
+func (w *lookupWorld) write(s rowStore, namespace string, h tile.Header, f *view.Fold, at map[string]int) {
 	w.b.Helper()
 	calls := make([]lane.Call, lane.DefaultLanes)
 	for n := range calls {
@@ -188,10 +201,12 @@ func (w *lookupWorld) write(s *redisstore.Store, namespace string, h tile.Header
 	}
 }
 
-// asker is one connection to the HTTP server, as lean as a load generator's.
+// asker is one connection to the HTTP server, as lean as a load generator's: of an answer it reads the status and the
+// length, and the body into memory that it uses again.
 type asker struct {
-	c net.Conn
-	r *bufio.Reader
+	c    net.Conn
+	r    *bufio.Reader
+	body []byte
 }
 
 func (w *lookupWorld) asker() *asker {
@@ -201,24 +216,43 @@ func (w *lookupWorld) asker() *asker {
 		w.b.Fatal(err)
 	}
 	w.b.Cleanup(func() { _ = c.Close() })
-	return &asker{c, bufio.NewReaderSize(c, 64<<10)}
+	return &asker{c: c, r: bufio.NewReaderSize(c, 64<<10)}
 }
 
-// ask sends a request and reads the answer, whose body it returns.
+// ask sends a request and reads the answer, whose body it returns; that is valid until the next call.
 func (a *asker) ask(request []byte) ([]byte, error) {
 	if _, err := a.c.Write(request); err != nil {
 		return nil, err
 	}
-	res, err := http.ReadResponse(a.r, nil)
-	if err != nil {
+	length, ok := -1, false
+	for first := true; ; first = false {
+		line, err := a.r.ReadSlice('\n')
+		if err != nil {
+			return nil, err
+		}
+		if first {
+			ok = bytes.HasPrefix(line, []byte("HTTP/1.1 200 "))
+		}
+		if text, found := bytes.CutPrefix(line, []byte("Content-Length: ")); found {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(text))); err != nil {
+				return nil, err
+			}
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
+			break
+		}
+	}
+	if length < 0 {
+		return nil, errors.New("an answer without its length")
+	}
+	a.body = slices.Grow(a.body[:0], length)[:length]
+	if _, err := io.ReadFull(a.r, a.body); err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(res.Body)
-	err = errors.Join(err, res.Body.Close())
-	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", res.Status, body)
+	if !ok {
+		return nil, fmt.Errorf("not answered: %s", a.body)
 	}
-	return body, err
+	return a.body, nil
 }
 
 // get is the request for one profile with all features.
@@ -228,19 +262,33 @@ func (w *lookupWorld) get(row int) []byte {
 
 // batchGet is the request for many profiles.
 func (w *lookupWorld) batchGet(rows []int, features []string) []byte {
-	w.b.Helper()
-	req := map[string]any{"features": features}
-	var keys []string
-	for _, i := range rows {
-		keys = append(keys, w.rows[i].text)
-	}
-	req["keys"] = keys
-	body, err := json.Marshal(req)
-	if err != nil {
-		w.b.Fatal(err)
-	}
+	body := w.batchBody(rows, features)
 	head := fmt.Appendf(nil, "POST /v1/jobs/usedcar/views/%s/profiles:batchGet HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", benchView, len(body))
 	return append(head, body...)
+}
+
+// batchBody is its body. Keys and names of features here are such that Go quotes them as JSON does.
+func (w *lookupWorld) batchBody(rows []int, features []string) []byte {
+	b := []byte(`{"keys":[`)
+	for i, at := range rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendQuote(b, w.rows[at].text)
+	}
+	b = append(b, ']')
+	for i, name := range features {
+		if i == 0 {
+			b = append(b, `,"features":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = strconv.AppendQuote(b, name)
+	}
+	if len(features) > 0 {
+		b = append(b, ']')
+	}
+	return append(b, '}')
 }
 
 // pace is how fast something was done.

@@ -87,13 +87,16 @@ func (a *API) get(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	defer answer.Release()
 	if err := answer.Profiles[0].Err; err != nil {
 		writeProblem(w, problemOf(err))
 		return
 	}
-	b := appendHead(nil, a.cfg.Job, answer)
-	b = appendProfile(b, answer, &answer.Profiles[0], a.cfg.Now())
-	writeJSON(w, append(b, '}', '\n'))
+	writeJSON(w, func(b []byte) []byte {
+		b = appendHead(b, a.cfg.Job, answer)
+		b = appendProfile(b, answer, &answer.Profiles[0], a.cfg.Now())
+		return append(b, '}', '\n')
+	})
 }
 
 // batchRequest is the body of profiles:batchGet.
@@ -131,7 +134,8 @@ func (a *API) batchGet(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	writeJSON(w, AppendAnswer(nil, a.cfg.Job, answer, a.cfg.Now()))
+	defer answer.Release()
+	writeJSON(w, func(b []byte) []byte { return AppendAnswer(b, a.cfg.Job, answer, a.cfg.Now()) })
 }
 
 // lookup answers keys, or writes the problem.
@@ -149,6 +153,7 @@ func (a *API) lookup(w http.ResponseWriter, r *http.Request, keys []string, opt 
 	ctx, cancel := context.WithTimeout(r.Context(), a.cfg.Timeout)
 	defer cancel()
 	start := a.cfg.Now()
+	opt.Encode = true
 	answer, err := a.cfg.Lookups.Lookup(ctx, r.PathValue("view"), keys, opt)
 	if err != nil {
 		writeProblem(w, problemOf(err))

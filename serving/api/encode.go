@@ -26,21 +26,25 @@ func appendHead(b []byte, job string, a *lookup.Answer) []byte {
 	return append(b, "},"...)
 }
 
+// aroundBytes is about what stands around the features of a profile.
+const aroundBytes = 256
+
 // AppendAnswer appends the answer to a batch request: the head and all profiles.
 func AppendAnswer(b []byte, job string, a *lookup.Answer, now time.Time) []byte {
 	b = appendHead(b, job, a)
 	b = append(b, `"profiles":[`...)
+	size := 0
+	for i := range a.Profiles {
+		size += len(a.Profiles[i].Encoded) + len(a.Profiles[i].Key) + aroundBytes
+	}
+	b = slices.Grow(b, size)
 	for i := range a.Profiles {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		from := len(b)
 		b = append(b, '{')
 		b = appendProfile(b, a, &a.Profiles[i], now)
 		b = append(b, '}')
-		if i == 0 { // the others are as long, more or less: growing by and by would copy all of it several times
-			b = slices.Grow(b, (len(b)-from)*len(a.Profiles)*9/8)
-		}
 	}
 	return append(b, "]}\n"...)
 }
@@ -96,20 +100,14 @@ func appendFrontier(b []byte, frontier map[string]int64) []byte {
 
 func appendFeatures(b []byte, a *lookup.Answer, p *lookup.Profile) []byte {
 	b = append(b, `,"features":{`...)
+	if p.Values == nil {
+		return append(append(b, p.Encoded...), '}')
+	}
 	for i, f := range a.Features {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		feature := &a.Generation.Plan.Features()[f]
-		b = appendString(b, feature.Spec.Name)
-		b = append(b, `:{"value":`...)
-		b = p.Values[i].Value.AppendJSON(b)
-		b = append(b, `,"status":`...)
-		b = appendString(b, string(p.Values[i].Status))
-		if feature.Approx {
-			b = append(b, `,"approx":true`...)
-		}
-		b = append(b, '}')
+		b = a.Generation.Plan.AppendAnswer(b, f, p.Values[i].Value, p.Values[i].Status)
 	}
 	return append(b, '}')
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
+	"sync"
 
 	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/shared/lane"
@@ -55,9 +57,26 @@ func writeProblem(w http.ResponseWriter, p problem) {
 	write(w, append(appendProblem(nil, p), '\n'))
 }
 
-func writeJSON(w http.ResponseWriter, b []byte) {
+// maxKept bounds a buffer that is kept for another answer: what a few large answers took is given back.
+const maxKept = 4 << 20
+
+// buffers are those of answers that were written.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// writeJSON writes what body appends. Its length stands in front of it: without, it would go out in chunks, each of which is
+// copied once more on both sides.
+func writeJSON(w http.ResponseWriter, body func(b []byte) []byte) {
+	buf, ok := buffers.Get().(*[]byte)
+	if !ok {
+		buf = new([]byte)
+	}
+	b := body((*buf)[:0])
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
 	write(w, b)
+	if *buf = b; cap(b) <= maxKept {
+		buffers.Put(buf)
+	}
 }
 
 func writeText(w http.ResponseWriter, status int, text string) {

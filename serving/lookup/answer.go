@@ -16,6 +16,8 @@ type Options struct {
 	Newest bool
 	// Frontier adds the claimed frontier to each profile.
 	Frontier bool
+	// Encode gives each profile its features as JSON, Encoded, and no Values. Then Release should be called.
+	Encode bool
 }
 
 // Answer is what one generation of a view answers for some keys.
@@ -25,7 +27,8 @@ type Answer struct {
 	Features   []int     // indices into the plan's features, in the order answered
 	Profiles   []Profile // in the order of the keys asked for, doubles kept
 
-	tiles int // that the rows were made of
+	tiles   int // that the rows were made of
+	encoded []*[]byte
 }
 
 // Profile is the answer for one key. With Err nothing else but Key is set.
@@ -44,7 +47,10 @@ type Profile struct {
 	// Frontier is, by partition, the offset below which every event of the entity is in. Nil when degraded or not asked
 	// for.
 	Frontier map[string]int64
-	Values   []FeatureValue // parallel to Answer.Features
+	Values   []FeatureValue // parallel to Answer.Features; nil if Encoded is set
+	// Encoded are the features as the members of an object, as view.Plan.AppendAnswer writes them, in the order of
+	// Answer.Features and with commas between them; valid until Answer.Release.
+	Encoded []byte
 }
 
 // FeatureValue is one feature of a profile.

@@ -107,9 +107,8 @@ func (r *Reader) LookupExact(ctx context.Context, s ExactStore, viewName string,
 	if err != nil {
 		return nil, err
 	}
-	m := g.Plan.NewMerger()
-	m.Want(a.Features)
-	now := r.cfg.Now().UnixMilli()
+	reader := rowReader{plan: g.Plan, merger: g.Plan.NewMerger(), features: a.Features, opt: opt, now: r.cfg.Now().UnixMilli()}
+	reader.merger.Want(a.Features)
 	for i, w := range wants {
 		p := &a.Profiles[w.profile]
 		c := ClaimOf(rows[i].Marks)
@@ -117,7 +116,7 @@ func (r *Reader) LookupExact(ctx context.Context, s ExactStore, viewName string,
 		if opt.Frontier {
 			p.Frontier = c.Frontier
 		}
-		merge(g.Plan, m, a.Features, p, rows[i].Values(), opt, now)
+		reader.read(p, rows[i].Values())
 	}
 	return a, nil
 }

@@ -144,34 +144,6 @@ func (r *Reader) parse(a *Answer, keys []string) (wants []want, lanes []int) {
 	return wants, lanes
 }
 
-// merge adds up the tiles of one row and reads the features.
-func merge(plan *view.Plan, m *view.Merger, features []int, p *Profile, tiles [][]byte, opt Options, now int64) {
-	m.Reset()
-	fail := func(err error) { *p = Profile{Key: p.Key, Err: err} }
-	for _, t := range tiles {
-		if _, err := m.AddTile(t); err != nil {
-			fail(fmt.Errorf("%w: %w", ErrTile, err))
-			return
-		}
-	}
-	if err := m.Finish(); err != nil {
-		fail(fmt.Errorf("%w: %w", ErrTile, err))
-		return
-	}
-	p.Found, p.Newest, p.Events = m.Found(), m.Newest(), m.Events()
-	asOf, err := AsOf(opt, p.Newest, now)
-	if err != nil {
-		fail(err)
-		return
-	}
-	p.AsOf = asOf
-	p.Values = make([]FeatureValue, len(features))
-	for i, f := range features {
-		v, status := plan.FeatureValue(m.Value(f, asOf), plan.Features()[f].Spec)
-		p.Values[i] = FeatureValue{Value: v, Status: status}
-	}
-}
-
 // AsOf decides the time to read a profile at whose newest event is newest (0 for none): what was asked for, now by
 // default, raised to newest if that is at most 10 s later. Errors are of class ErrAsOf.
 func AsOf(opt Options, newest, now int64) (int64, error) {

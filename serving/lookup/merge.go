@@ -17,23 +17,31 @@ const share = 16
 // one of them panics here, where whoever answers the request expects it.
 func (a *Answer) mergeAll(wants []want, values [][][]byte, opt Options, now int64) {
 	part := max(share, (len(wants)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	parts := max(1, (len(wants)+part-1)/part)
+	if opt.Encode {
+		a.encoded = make([]*[]byte, parts)
+	}
+	if parts == 1 {
+		a.mergePart(0, wants, values, opt, now)
+		return
+	}
 	var beside sync.WaitGroup
-	caught := make(chan string, 1+len(wants)/part)
-	for len(wants) > part {
-		some, theirs := wants[:part], values[:part]
-		wants, values = wants[part:], values[part:]
+	caught := make(chan string, parts)
+	for i := range parts - 1 {
+		some, theirs := wants[i*part:(i+1)*part], values[i*part:(i+1)*part]
 		beside.Go(func() {
 			defer func() {
 				if p := recover(); p != nil {
 					caught <- fmt.Sprintf("%v\n%s", p, debug.Stack())
 				}
 			}()
-			a.mergeSome(some, theirs, opt, now)
+			a.mergePart(i, some, theirs, opt, now)
 		})
 	}
 	func() {
 		defer beside.Wait()
-		a.mergeSome(wants, values, opt, now)
+		last := (parts - 1) * part
+		a.mergePart(parts-1, wants[last:], values[last:], opt, now)
 	}()
 	close(caught)
 	for p := range caught {
@@ -41,8 +49,8 @@ func (a *Answer) mergeAll(wants []want, values [][][]byte, opt Options, now int6
 	}
 }
 
-// mergeSome sets some profiles, one after the other.
-func (a *Answer) mergeSome(wants []want, values [][][]byte, opt Options, now int64) {
+// mergePart sets some profiles, one after the other.
+func (a *Answer) mergePart(part int, wants []want, values [][][]byte, opt Options, now int64) {
 	g := a.Generation
 	m, ok := g.mergers.Get().(*view.Merger)
 	if !ok {
@@ -50,7 +58,66 @@ func (a *Answer) mergeSome(wants []want, values [][][]byte, opt Options, now int
 	}
 	defer g.mergers.Put(m)
 	m.Want(a.Features)
-	for i, w := range wants {
-		merge(g.Plan, m, a.Features, &a.Profiles[w.profile], values[i], opt, now)
+	r := rowReader{plan: g.Plan, merger: m, features: a.Features, opt: opt, now: now}
+	if opt.Encode {
+		a.encoded[part] = buffer()
+		r.buf = *a.encoded[part]
+		defer func() { *a.encoded[part] = r.buf }()
 	}
+	for i, w := range wants {
+		r.read(&a.Profiles[w.profile], values[i])
+	}
+}
+
+// rowReader reads rows into profiles, one after the other.
+type rowReader struct {
+	plan     *view.Plan
+	merger   *view.Merger
+	features []int
+	opt      Options
+	now      int64
+	buf      []byte // with Options.Encode: what was encoded so far
+}
+
+// read adds up the tiles of one row and reads the features.
+func (r *rowReader) read(p *Profile, tiles [][]byte) {
+	asOf, err := r.merge(p, tiles)
+	if err != nil {
+		*p = Profile{Key: p.Key, Err: err}
+		return
+	}
+	p.AsOf = asOf
+	if !r.opt.Encode {
+		p.Values = make([]FeatureValue, len(r.features))
+		for i, f := range r.features {
+			v, status := r.plan.FeatureValue(r.merger.Value(f, asOf), r.plan.Features()[f].Spec)
+			p.Values[i] = FeatureValue{Value: v, Status: status}
+		}
+		return
+	}
+	// When the buffer moves, what was encoded stays where it was until the answer is released.
+	from := len(r.buf)
+	for i, f := range r.features {
+		if i > 0 {
+			r.buf = append(r.buf, ',')
+		}
+		r.buf = r.merger.AppendAnswer(r.buf, f, asOf)
+	}
+	p.Encoded = r.buf[from:len(r.buf):len(r.buf)]
+}
+
+// merge adds up the tiles of one row, notes what it says of itself, and returns the time to read it at.
+func (r *rowReader) merge(p *Profile, tiles [][]byte) (asOf int64, err error) {
+	m := r.merger
+	m.Reset()
+	for _, t := range tiles {
+		if _, err := m.AddTile(t); err != nil {
+			return 0, fmt.Errorf("%w: %w", ErrTile, err)
+		}
+	}
+	if err := m.Finish(); err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrTile, err)
+	}
+	p.Found, p.Newest, p.Events = m.Found(), m.Newest(), m.Events()
+	return AsOf(r.opt, p.Newest, r.now)
 }

@@ -25,7 +25,7 @@ func TestPanicBeside(t *testing.T) {
 	wants[0].profile = 1 // there is none; the last rows are those that are merged here
 	defer func() {
 		v, ok := recover().(invariant.ViolationError)
-		if !ok || !strings.Contains(v.What, "index out of range") || !strings.Contains(v.What, "mergeSome") {
+		if !ok || !strings.Contains(v.What, "index out of range") || !strings.Contains(v.What, "mergePart") {
 			t.Errorf("recovered %v", v)
 		}
 	}()

@@ -57,3 +57,57 @@ func TestManyKeys(t *testing.T) {
 		t.Errorf("%d keys are at fault, want 4", faults)
 	}
 }
+
+// TestEncoded: features that were encoded while they were read are, byte for byte, what their values encode, of many keys
+// and of few, of all features and of some; also when the buffers are those of answers before.
+func TestEncoded(t *testing.T) {
+	w := newWorld(t)
+	w.fold = w.plan.NewFold()
+	for _, b := range (viewtest.Log{Partitions: [2]int{2, 1}, Rows: 3000, Users: 60}).Batches(rand.New(rand.NewPCG(3, 4)), w.plan.Spec().Sources) {
+		w.fold.Add(b, 0, b.N)
+	}
+	h := tile.Header{Kind: tile.KindBase, Run: 1}
+	c := lane.Call{Name: lane.BatchName, AnyMark: true, RowsOf: incarnation}
+	keys := []string{"user:nobody", "nonsense"}
+	for slot := range w.fold.Len() {
+		c.Rows = append(c.Rows, lane.RowChange{
+			Key: w.fold.Key(slot), Set: []lane.Field{{Name: h.Name(), Value: w.fold.AppendBody(h.Append(nil), slot)}},
+		})
+		keys = append(keys, string(w.fold.Key(slot)))
+	}
+	w.apply(c)
+	features := w.plan.Features()
+	some := []string{features[len(features)-1].Spec.Name, features[0].Spec.Name}
+	for _, names := range [][]string{nil, some, {}} {
+		for _, n := range []int{len(keys), 5} {
+			opt := lookup.Options{Features: names, Newest: true}
+			want, err := w.reader.Lookup(t.Context(), "visitor", keys[:n], opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			opt.Encode = true
+			got, err := w.reader.Lookup(t.Context(), "visitor", keys[:n], opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range want.Profiles {
+				if text := string(got.Profiles[i].Encoded); text != encoded(want, i) {
+					t.Errorf("%s: encoded is %s, want %s", keys[i], text, encoded(want, i))
+				}
+			}
+			got.Release()
+		}
+	}
+}
+
+// encoded returns what the values of a profile encode.
+func encoded(a *lookup.Answer, i int) string {
+	var b []byte
+	for k, v := range a.Profiles[i].Values {
+		if k > 0 {
+			b = append(b, ',')
+		}
+		b = a.Generation.Plan.AppendAnswer(b, a.Features[k], v.Value, v.Status)
+	}
+	return string(b)
+}

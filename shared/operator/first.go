@@ -71,16 +71,28 @@ func (s *firstStates) Fold(r *Rows) {
 
 // Result implements States.
 func (s *firstStates) Result(slot int32, q *Query) Value {
-	var best []uint64
+	if w := s.held(slot, q); w != nil {
+		return s.kept.value(s.blobs.Bytes(w[orderWords]))
+	}
+	return Value{}
+}
+
+// AppendResult implements Answerer.
+func (s *firstStates) AppendResult(dst []byte, slot int32, q *Query) ([]byte, bool) {
+	if w := s.held(slot, q); w != nil {
+		return s.kept.appendJSON(dst, s.blobs.Bytes(w[orderWords])), true
+	}
+	return dst, false
+}
+
+// held returns the earliest aggregate of slot that the query's window holds, nil if there is none.
+func (s *firstStates) held(slot int32, q *Query) (best []uint64) {
 	s.Each(slot, q.Window, q.AsOf, func(w []uint64) {
 		if best == nil || compareOrder(w, best) < 0 {
 			best = w
 		}
 	})
-	if best == nil {
-		return Value{}
-	}
-	return s.kept.value(s.blobs.Bytes(best[orderWords]))
+	return best
 }
 
 // Reset implements States.

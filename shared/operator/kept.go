@@ -10,6 +10,7 @@ type kept struct {
 	inputs []Input
 	tuple  wire.Tuple
 	names  []string
+	labels []string // of names
 }
 
 func newKept(inputs []Input) kept {
@@ -17,6 +18,7 @@ func newKept(inputs []Input) kept {
 	for i, in := range inputs {
 		k.names[i] = in.Name
 	}
+	k.labels = labelsOf(k.names)
 	return k
 }
 

@@ -103,11 +103,26 @@ func (s *lastStates) AppendState(dst []byte, slot int32, newest int64) []byte {
 
 // Result implements States.
 func (s *lastStates) Result(slot int32, q *Query) Value {
-	w := s.Last(slot)
-	if w == nil || !q.Window.Holds(int64(w[orderTime]), q.AsOf) {
-		return Value{}
+	if w := s.held(slot, q); w != nil {
+		return s.op.kept.value(s.blobs.Bytes(w[orderWords]))
 	}
-	return s.op.kept.value(s.blobs.Bytes(w[orderWords]))
+	return Value{}
+}
+
+// AppendResult implements Answerer.
+func (s *lastStates) AppendResult(dst []byte, slot int32, q *Query) ([]byte, bool) {
+	if w := s.held(slot, q); w != nil {
+		return s.op.kept.appendJSON(dst, s.blobs.Bytes(w[orderWords])), true
+	}
+	return dst, false
+}
+
+// held returns slot's entry if the query's window holds it, otherwise nil.
+func (s *lastStates) held(slot int32, q *Query) []uint64 {
+	if w := s.Last(slot); w != nil && q.Window.Holds(int64(w[orderTime]), q.AsOf) {
+		return w
+	}
+	return nil
 }
 
 // Reset implements States.

@@ -75,18 +75,32 @@ func (s *lastNStates) Fold(r *Rows) {
 
 // Result implements States.
 func (s *lastNStates) Result(slot int32, q *Query) Value {
-	shown := s.held(slot, q)
-	if q.Limit > 0 && q.Limit < len(shown) {
-		shown = shown[:q.Limit]
-	}
+	shown := atMost(s.held(slot, q), q.Limit)
 	all := s.All(slot)
 	items := make([]Value, len(shown))
 	for i, d := range shown {
-		if s.hasPayload() {
-			items[i] = s.op.shown.value(s.blobs.Bytes(all[d.at+latestPayload]))
-		} else {
-			items[i] = s.op.shown.value(s.keys.Bytes(all[d.at]))
-		}
+		items[i] = s.op.shown.value(s.tupleOf(all[d.at:]))
 	}
 	return OfList(items)
+}
+
+// AppendResult implements Answerer.
+func (s *lastNStates) AppendResult(dst []byte, slot int32, q *Query) ([]byte, bool) {
+	dst = append(dst, '[')
+	all := s.All(slot)
+	for i, d := range atMost(s.held(slot, q), q.Limit) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = s.op.shown.appendJSON(dst, s.tupleOf(all[d.at:]))
+	}
+	return append(dst, ']'), true
+}
+
+// tupleOf returns what is shown of an entry.
+func (s *lastNStates) tupleOf(w []uint64) []byte {
+	if s.hasPayload() {
+		return s.blobs.Bytes(w[latestPayload])
+	}
+	return s.keys.Bytes(w[0])
 }

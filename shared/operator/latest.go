@@ -306,6 +306,14 @@ func (s *latestStates) held(slot int32, q *Query) []dated {
 	return shown
 }
 
+// atMost returns the first limit elements of list, all if limit is 0.
+func atMost(list []dated, limit int) []dated {
+	if limit > 0 && limit < len(list) {
+		return list[:limit]
+	}
+	return list
+}
+
 // Reset implements States.
 func (s *latestStates) Reset() {
 	s.Runs.Reset()

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
@@ -86,18 +87,42 @@ func (s *mapStates) Fold(r *Rows) {
 	}
 }
 
-// Result implements States.
-func (s *mapStates) Result(slot int32, q *Query) Value {
+// entries returns where the entries lie of the keys that are in. Valid until the next call of any method.
+func (s *mapStates) entries(slot int32, q *Query) []dated {
 	all := s.All(slot)
-	entries := slices.DeleteFunc(s.held(slot, q), func(d dated) bool {
+	return slices.DeleteFunc(s.held(slot, q), func(d dated) bool {
 		return string(s.blobs.Bytes(all[d.at+latestPayload])) == string(s.op.removed)
 	})
+}
+
+// AppendResult implements Answerer.
+func (s *mapStates) AppendResult(dst []byte, slot int32, q *Query) ([]byte, bool) {
+	entries := s.entries(slot, q)
+	if q.Result == resultSize {
+		return strconv.AppendInt(dst, int64(len(entries)), 10), true
+	}
+	dst = append(dst, '[')
+	all := s.All(slot)
+	for i, d := range atMost(entries, q.Limit) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		key := wire.NewReader(s.keys.Bytes(all[d.at]))
+		dst = append(s.identity.appendMembersJSON(append(dst, '{'), &key), ',')
+		values := wire.NewReader(s.blobs.Bytes(all[d.at+latestPayload]))
+		dst = append(s.payload.appendMembersJSON(dst, &values), '}')
+	}
+	return append(dst, ']'), true
+}
+
+// Result implements States.
+func (s *mapStates) Result(slot int32, q *Query) Value {
+	entries := s.entries(slot, q)
 	if q.Result == resultSize {
 		return OfInt(int64(len(entries)))
 	}
-	if q.Limit > 0 && q.Limit < len(entries) {
-		entries = entries[:q.Limit]
-	}
+	entries = atMost(entries, q.Limit)
+	all := s.All(slot)
 	items := make([]Value, len(entries))
 	for i, d := range entries {
 		members := s.identity.appendMembers(make([]Value, 0, len(s.op.names)), s.keys.Bytes(all[d.at]))

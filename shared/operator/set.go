@@ -2,6 +2,7 @@ package operator
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
 	"github.com/tidemark-io/tidemark/shared/window"
@@ -64,22 +65,43 @@ func (s *setStates) Fold(r *Rows) {
 	}
 }
 
-// Result implements States.
-func (s *setStates) Result(slot int32, q *Query) Value {
+// elements returns where the entries lie of the elements that are in. Valid until the next call of any method.
+func (s *setStates) elements(slot int32, q *Query) []dated {
 	all := s.All(slot)
-	elements := slices.DeleteFunc(s.held(slot, q), func(d dated) bool {
+	return slices.DeleteFunc(s.held(slot, q), func(d dated) bool {
 		payload := wire.NewReader(s.blobs.Bytes(all[d.at+latestPayload]))
 		return payload.Int() != 0
 	})
+}
+
+// Result implements States.
+func (s *setStates) Result(slot int32, q *Query) Value {
+	elements := s.elements(slot, q)
 	if q.Result == resultSize {
 		return OfInt(int64(len(elements)))
 	}
-	if q.Limit > 0 && q.Limit < len(elements) {
-		elements = elements[:q.Limit]
-	}
+	elements = atMost(elements, q.Limit)
+	all := s.All(slot)
 	items := make([]Value, len(elements))
 	for i, d := range elements {
 		items[i] = s.identity.value(s.keys.Bytes(all[d.at]))
 	}
 	return OfList(items)
+}
+
+// AppendResult implements Answerer.
+func (s *setStates) AppendResult(dst []byte, slot int32, q *Query) ([]byte, bool) {
+	elements := s.elements(slot, q)
+	if q.Result == resultSize {
+		return strconv.AppendInt(dst, int64(len(elements)), 10), true
+	}
+	dst = append(dst, '[')
+	all := s.All(slot)
+	for i, d := range atMost(elements, q.Limit) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = s.identity.appendJSON(dst, s.keys.Bytes(all[d.at]))
+	}
+	return append(dst, ']'), true
 }

@@ -37,19 +37,23 @@ var topKKind = Kind{
 		}
 		k := newKept(keys)
 		k.names = append(k.names, scoreName)
-		return &topKOperator{tiers: tiers, keys: k}, nil
+		return &topKOperator{tiers: tiers, keys: k, scoreLabel: labelsOf(k.names)[len(keys)]}, nil
 	},
 }
 
 type topKOperator struct {
-	tiers  window.Tiers
-	keys   kept // names has scoreName at its end
-	decays decays
+	tiers      window.Tiers
+	keys       kept // names has scoreName at its end
+	scoreLabel string
+	decays     decays
 }
+
+// topKStride is the number of words of an entry: the code of its bucket, the number of its key, the sum of its weights.
+const topKStride = 4
 
 // NewStates implements Operator.
 func (o *topKOperator) NewStates() States {
-	return &topKStates{Cells: cells.New(o.tiers, summed{}, 2, true), op: o, keys: newNumbered(o.keys.inputs, false)}
+	return &topKStates{Cells: cells.New(o.tiers, summed{}, topKStride-2, true), op: o, keys: newNumbered(o.keys.inputs, false)}
 }
 
 type topKStates struct {
@@ -67,6 +71,9 @@ type group struct {
 	key      uint64
 	from, to int
 }
+
+// noKey is a number that no key has.
+const noKey = uint64(1<<64 - 1)
 
 // scored is a key and its score.
 type scored struct {
@@ -151,8 +158,7 @@ func (s *topKStates) Merge(slot int32, state []byte, newest int64) error {
 
 // Result implements States.
 func (s *topKStates) Result(slot int32, q *Query) Value {
-	s.score(slot, q)
-	top := s.best(q.Limit)
+	top := s.top(slot, q)
 	names := s.op.keys.names
 	items := make([]Value, len(top))
 	members := make([]Value, 0, len(top)*len(names)) // of all items
@@ -164,6 +170,39 @@ func (s *topKStates) Result(slot int32, q *Query) Value {
 	return OfList(items)
 }
 
+// AppendResult implements Answerer.
+func (s *topKStates) AppendResult(dst []byte, slot int32, q *Query) ([]byte, bool) {
+	dst = append(dst, '[')
+	for i, x := range s.top(slot, q) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		key := wire.NewReader(s.keys.Bytes(x.key))
+		dst = append(s.op.keys.appendMembersJSON(append(dst, '{'), &key), s.op.scoreLabel...)
+		dst = append(appendFloat(dst, x.score.Float()), '}')
+	}
+	return append(dst, ']'), true
+}
+
+// top returns the keys of slot that are listed, the first first. Valid until the next call of any method.
+func (s *topKStates) top(slot int32, q *Query) []scored {
+	s.score(slot, q)
+	if q.Limit > 0 && q.Limit <= maxInserted {
+		return s.insertBest(q.Limit)
+	}
+	top := slices.DeleteFunc(s.scores, func(x scored) bool { return !x.score.Positive() })
+	slices.SortFunc(top, func(a, b scored) int {
+		if s.listed(&a, &b) {
+			return -1
+		}
+		return 1 // no key is there twice
+	})
+	if q.Limit > 0 && q.Limit < len(top) {
+		top = top[:q.Limit]
+	}
+	return top
+}
+
 // score fills scores with the keys of slot that the query's window holds.
 func (s *topKStates) score(slot int32, q *Query) {
 	factors := s.op.decays.of(q)
@@ -173,71 +212,68 @@ func (s *topKStates) score(slot int32, q *Query) {
 	}
 	held := s.Held(q.Window, q.AsOf)
 	all := s.All(slot)
-	for at := 0; at < len(all); at += s.Stride() {
-		code, key := all[at], all[at+1]
-		if !held.Has(code) {
+	before, into := noKey, (*scored)(nil) // the cells of a key mostly lie side by side
+	for at := 0; at+topKStride <= len(all); at += topKStride {
+		w := all[at : at+topKStride : at+topKStride]
+		if !held.Has(w[0]) {
 			continue
 		}
 		factor := wide.One
 		if factors != nil {
-			factor = factors.at(held.Age(code))
+			factor = factors.at(held.Age(w[0]))
 		}
-		if s.where[key] == 0 {
-			s.scores = append(s.scores, scored{key: key})
-			s.where[key] = int32(len(s.scores))
+		if key := w[1]; key != before {
+			before, into = key, s.scoreOf(key)
 		}
-		s.scores[s.where[key]-1].score.AddMul(wideAt(all[at+2:]), factor)
+		into.score.AddMul(wideAt(w[2:]), factor)
 	}
-	for _, x := range s.scores {
-		s.where[x.key] = 0
+	for i := range s.scores {
+		s.where[s.scores[i].key] = 0
 	}
 }
 
-// best returns those of scores that are above 0, the best first, at most limit if one is given. It reorders scores.
-func (s *topKStates) best(limit int) []scored {
-	top := slices.DeleteFunc(s.scores, func(x scored) bool { return !x.score.Positive() })
-	if limit > 0 && limit < len(top) {
-		// The best so far are a heap with the worst on top, to which most of the others lose.
-		heap, rest := top[:limit], top[limit:]
-		for i := limit/2 - 1; i >= 0; i-- {
-			s.sink(heap, i)
-		}
-		for _, x := range rest {
-			if s.compare(x, heap[0]) < 0 {
-				heap[0] = x
-				s.sink(heap, 0)
-			}
-		}
-		top = heap
+// scoreOf returns the element of scores for a key, a new one if there is none; valid until the next call.
+func (s *topKStates) scoreOf(key uint64) *scored {
+	at := s.where[key]
+	if at == 0 {
+		s.scores = append(s.scores, scored{key: key})
+		at = int32(len(s.scores))
+		s.where[key] = at
 	}
-	slices.SortFunc(top, s.compare)
+	return &s.scores[at-1]
+}
+
+// maxInserted is the limit up to which the best are found by insertion: most of the others lose to the last of the best,
+// and one that does not moves some that lie side by side.
+const maxInserted = 64
+
+// insertBest returns those of scores that are above 0, the best first, at most limit. It reorders scores.
+func (s *topKStates) insertBest(limit int) []scored {
+	top := s.scores[:0] // it never reaches what is still to be read
+	for _, x := range s.scores {
+		if !x.score.Positive() {
+			continue
+		}
+		if len(top) < limit {
+			top = append(top, x)
+		} else if !s.listed(&x, &top[limit-1]) {
+			continue
+		}
+		at := len(top) - 1
+		for ; at > 0 && s.listed(&x, &top[at-1]); at-- {
+			top[at] = top[at-1]
+		}
+		top[at] = x
+	}
 	return top
 }
 
-// compare orders keys as they are listed.
-func (s *topKStates) compare(a, b scored) int {
-	if order := b.score.Cmp(a.score); order != 0 {
-		return order
+// listed tells whether a is listed before b, which is of another key.
+func (s *topKStates) listed(a, b *scored) bool {
+	if a.score != b.score {
+		return a.score.Above(&b.score)
 	}
-	return bytes.Compare(s.keys.Bytes(a.key), s.keys.Bytes(b.key))
-}
-
-// sink restores a heap in which only the element at i may be listed before one below it.
-func (s *topKStates) sink(heap []scored, i int) {
-	for {
-		worst := 2*i + 1
-		if worst >= len(heap) {
-			return
-		}
-		if right := worst + 1; right < len(heap) && s.compare(heap[right], heap[worst]) > 0 {
-			worst = right
-		}
-		if s.compare(heap[i], heap[worst]) >= 0 {
-			return
-		}
-		heap[i], heap[worst] = heap[worst], heap[i]
-		i = worst
-	}
+	return bytes.Compare(s.keys.Bytes(a.key), s.keys.Bytes(b.key)) < 0
 }
 
 // Reset implements States.

@@ -3,6 +3,7 @@ package operator
 import (
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -60,6 +61,9 @@ func (v Value) appendInteger(dst []byte) []byte {
 	return v.integer().Big().Append(dst, 10)
 }
 
+// maxShortDigits is room for the digits of 64 bits, and for the zeros of the largest scale in front of one.
+const maxShortDigits = 24
+
 // appendDecimal writes the digits, at least one before the point and Scale after it.
 func (v Value) appendDecimal(dst []byte) []byte {
 	dst = append(dst, '"')
@@ -67,7 +71,8 @@ func (v Value) appendDecimal(dst []byte) []byte {
 		dst = append(dst, '-')
 	}
 	hi, lo := v.integer().Abs()
-	digits := strconv.AppendUint(nil, lo, 10)
+	var room [maxShortDigits]byte
+	digits := strconv.AppendUint(room[:0], lo, 10)
 	if hi != 0 {
 		mag := new(big.Int).SetUint64(hi)
 		mag.Lsh(mag, 64).Or(mag, new(big.Int).SetUint64(lo))
@@ -75,7 +80,7 @@ func (v Value) appendDecimal(dst []byte) []byte {
 	}
 	scale := int(v.Scale)
 	for zeros := scale + 1 - len(digits); zeros > 0; zeros-- {
-		digits = append([]byte{'0'}, digits...)
+		digits = slices.Insert(digits, 0, '0')
 	}
 	point := len(digits) - scale
 	dst = append(dst, digits[:point]...)

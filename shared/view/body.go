@@ -132,14 +132,9 @@ func (p *Plan) readersOf(state int) string {
 // Value returns what a feature answers for a slot as of a time, ms, which must not be before Newest(slot). A null stays
 // null: Plan.FeatureValue applies the default.
 func (f *Fold) Value(slot, feature int, asOf int64) operator.Value {
-	if asOf < f.newest[slot] {
-		invariant.Fail("reading as of %d, before the newest event at %d", asOf, f.newest[slot])
-	}
 	ft := &f.plan.features[feature]
 	if ft.State < 0 {
 		return ft.Spec.Ratio.ratio(f.Value(slot, ft.Num, asOf), f.Value(slot, ft.Den, asOf))
 	}
-	f.query = ft.Query
-	f.query.AsOf, f.query.Newest = asOf, f.newest[slot]
-	return f.states[ft.State].Result(int32(slot), &f.query)
+	return f.states[ft.State].Result(int32(slot), f.ask(slot, ft, asOf))
 }

@@ -96,5 +96,6 @@ func (c *compiler) finish() *Plan {
 		p.bindings = append(p.bindings, newBinding(p, s))
 	}
 	p.revision = p.hash()
+	p.frameAnswers()
 	return p
 }

@@ -33,6 +33,7 @@ type Feature struct {
 	Approx bool
 
 	scale int // of values of kind Dec
+	frame answerFrame
 }
 
 // StatePlan is one state that tiles hold for every entity; a tile's states stand in the order of Plan.States.

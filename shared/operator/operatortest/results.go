@@ -70,6 +70,14 @@ func (l *laws) sameResult(entity int, merged operator.States, events []naive.Eve
 	if got.String() != text {
 		return errors.New("a value changed after it was returned")
 	}
+	for _, states := range []struct {
+		operator.States
+		slot int
+	}{{l.states, entity}, {merged, 0}} {
+		if err := sameText(states.States, int32(states.slot), &q, got); err != nil {
+			return err
+		}
+	}
 	want, err := naive.Result(l.kind.Name, l.cfg, events, q)
 	if errors.Is(err, naive.ErrNoTwin) {
 		return nil
@@ -79,6 +87,20 @@ func (l *laws) sameResult(entity int, merged operator.States, events []naive.Eve
 	}
 	if !got.Equal(want) {
 		return fmt.Errorf("answer %s, want %s", got, want)
+	}
+	return nil
+}
+
+// sameText compares what is appended of a result with what the value appends.
+func sameText(states operator.States, slot int32, q *operator.Query, v operator.Value) error {
+	const before = "before"
+	want := before
+	if !v.IsNull() {
+		want += v.String()
+	}
+	got, ok := operator.AppendResult([]byte(before), states, slot, q)
+	if string(got) != want || ok != !v.IsNull() {
+		return fmt.Errorf("the value is %s, appended is %s (%t)", v, got, ok)
 	}
 	return nil
 }

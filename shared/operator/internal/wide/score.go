@@ -1,7 +1,6 @@
 package wide
 
 import (
-	"cmp"
 	"math"
 	"math/big"
 	"math/bits"
@@ -22,6 +21,14 @@ type Score struct {
 
 // AddMul adds w × factor, factor ≤ One.
 func (s *Score) AddMul(w Int, factor uint64) {
+	if w.Hi == 0 { // as nearly all are
+		var carry uint64
+		mid, lo := bits.Mul64(w.Lo, factor)
+		s.lo, carry = bits.Add64(s.lo, lo, 0)
+		s.mid, carry = bits.Add64(s.mid, mid, carry)
+		s.hi += int64(carry)
+		return
+	}
 	magHi, magLo := w.Abs()
 	midLo, lo := bits.Mul64(magLo, factor)
 	hi, midHi := bits.Mul64(magHi, factor)
@@ -41,15 +48,15 @@ func (s *Score) AddMul(w Int, factor uint64) {
 // Positive tells whether s > 0.
 func (s Score) Positive() bool { return s.hi > 0 || s.hi == 0 && s.mid|s.lo != 0 }
 
-// Cmp compares two scores exactly.
-func (s Score) Cmp(t Score) int {
+// Above tells whether s > t, exactly.
+func (s *Score) Above(t *Score) bool {
 	if s.hi != t.hi {
-		return cmp.Compare(s.hi, t.hi)
+		return s.hi > t.hi
 	}
 	if s.mid != t.mid {
-		return cmp.Compare(s.mid, t.mid)
+		return s.mid > t.mid
 	}
-	return cmp.Compare(s.lo, t.lo)
+	return s.lo > t.lo
 }
 
 // Float returns the float64 nearest to s × 2^-ScoreBits, ties to even.

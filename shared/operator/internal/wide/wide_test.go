@@ -81,7 +81,8 @@ func TestScoreAgainstBig(t *testing.T) {
 			if s.big().Cmp(want) != 0 {
 				t.Fatalf("seed %d: score %v, want %v", seed, s.big(), want)
 			}
-			if s.Positive() != (want.Sign() > 0) || s.Cmp(before) != s.big().Cmp(before.big()) || s.Cmp(s) != 0 {
+			if s.Positive() != (want.Sign() > 0) || s.Above(&before) != (s.big().Cmp(before.big()) > 0) ||
+				before.Above(&s) != (s.big().Cmp(before.big()) < 0) || s.Above(&s) {
 				t.Fatalf("seed %d: sign or order of %v after %v", seed, want, before.big())
 			}
 			f, _ := new(big.Rat).SetFrac(want, new(big.Int).Lsh(big.NewInt(1), ScoreBits)).Float64()

@@ -188,6 +188,15 @@ func unescape(dst, raw []byte) []byte {
 	}
 }
 
+// Text reads a bytes member and returns what it holds: without zero bytes, as nearly always, what the input holds itself.
+func (r *Reader) Text() []byte {
+	raw := r.skipBytes()
+	if bytes.IndexByte(raw, escape) < 0 {
+		return raw
+	}
+	return unescape(nil, raw)
+}
+
 // String reads a bytes member and returns what it holds.
 func (r *Reader) String() string {
 	raw := r.skipBytes()
