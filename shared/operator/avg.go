@@ -110,6 +110,9 @@ func (averaged) Append(dst []byte, w []uint64, _ int64) []byte {
 	return wire.AppendWide(wire.AppendUvarint(dst, w[0]), wideAt(w[1:]))
 }
 
+// Plain implements cells.Plain.
+func (averaged) Plain() (maxCount uint64, sum bool) { return maxCounted, true }
+
 func (averaged) Read(r *wire.Reader, w []uint64, _, _, _ int64) {
 	w[0] = readCount(r)
 	putWide(w[1:], r.Wide())

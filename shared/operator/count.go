@@ -51,8 +51,8 @@ func (s *countStates) Result(slot int32, q *Query) Value {
 	return OfInt(int64(n))
 }
 
-// maxCount bounds what a state may claim to have counted, so that sums of honest counts stay below 2^63.
-const maxCount = 1<<62 - 1
+// maxCounted bounds what a state may claim to have counted, so that sums of honest counts stay below 2^63.
+const maxCounted = 1<<62 - 1
 
 // counted is the aggregate of count: one number, as uvarint.
 type counted struct{}
@@ -63,13 +63,16 @@ func (counted) Free([]uint64)             {}
 
 func (counted) Append(dst []byte, w []uint64, _ int64) []byte { return wire.AppendUvarint(dst, w[0]) }
 
+// Plain implements cells.Plain.
+func (counted) Plain() (maxCount uint64, sum bool) { return maxCounted, false }
+
 func (counted) Read(r *wire.Reader, w []uint64, _, _, _ int64) { w[0] = readCount(r) }
 
 // readCount reads how many there are, which is not none.
 func readCount(r *wire.Reader) uint64 {
 	n, ok := r.Short()
 	if !ok {
-		n = r.Uvarint(maxCount)
+		n = r.Uvarint(maxCounted)
 	}
 	if n == 0 {
 		r.Fail()

@@ -89,6 +89,7 @@ type distinctStates struct {
 	settled []sighting // scratch of settle
 	codec   distinctCodec
 	ranks   hll.Ranks // scratch of Result
+	marks   marks     // of elements, scratch of count
 }
 
 // form tells how many sightings of slot are settled, and whether they are of registers.
@@ -313,6 +314,9 @@ func (s *distinctStates) Result(slot int32, q *Query) Value {
 		}
 		return OfInt(hll.Estimate(&s.ranks))
 	}
+	if s.Len(slot) <= s.exact {
+		return OfInt(s.count(slot, from))
+	}
 	out, registers := s.settle(slot, q.Newest)
 	if !registers {
 		out = slices.DeleteFunc(out, func(x sighting) bool { return x.at < from })
@@ -322,6 +326,20 @@ func (s *distinctStates) Result(slot int32, q *Query) Value {
 		s.rank(x, from)
 	}
 	return OfInt(hll.Estimate(&s.ranks))
+}
+
+// count returns how many elements were seen not before from, of a slot that has not as many sightings that it could be
+// registers. When a sighting is re-tiered it may move to a time before, but never across from: the hop of any tier that the
+// window reaches divides the window's.
+func (s *distinctStates) count(slot int32, from uint64) (n int64) {
+	s.marks.begin(s.keys.Len())
+	all := s.All(slot)
+	for at := 0; at < len(all); at += sightingWords {
+		if all[at+1] >= from && s.marks.first(all[at]) {
+			n++
+		}
+	}
+	return n
 }
 
 // rank raises the rank of a sighting's register if it was seen not before from.

@@ -96,6 +96,9 @@ func (summed) Free([]uint64)             {}
 
 func (summed) Append(dst []byte, w []uint64, _ int64) []byte { return wire.AppendWide(dst, wideAt(w)) }
 
+// Plain implements cells.Plain.
+func (summed) Plain() (maxCount uint64, sum bool) { return 0, true }
+
 func (summed) Read(r *wire.Reader, w []uint64, _, _, _ int64) {
 	v := r.Wide()
 	if v.IsZero() {

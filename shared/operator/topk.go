@@ -133,6 +133,9 @@ func (s *topKStates) AppendState(dst []byte, slot int32, newest int64) []byte {
 	return dst
 }
 
+// minTopKBytes is the least that a key takes in a state: its tuple, its tiers, their one sum.
+const minTopKBytes = 3
+
 // Merge implements States.
 func (s *topKStates) Merge(slot int32, state []byte, newest int64) error {
 	if len(state) == 0 {
@@ -140,6 +143,7 @@ func (s *topKStates) Merge(slot int32, state []byte, newest int64) error {
 	}
 	r := s.BeginMerge(state)
 	n := r.Uvarint(uint64(len(state)))
+	s.keys.Expect(min(int(n), len(state)/minTopKBytes))
 	var before []byte
 	for i := uint64(0); i < n && !r.Bad(); i++ {
 		key := r.Tuple(s.op.keys.tuple, false)

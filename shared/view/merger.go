@@ -23,6 +23,7 @@ type Merger struct {
 	fold  *Fold             // of one slot, 0
 	all   []operator.States // those that Want has taken out of the fold, too
 	parts []Part
+	order []int // scratch of Finish: indices of parts
 }
 
 // Part is one tile of a row. Its bytes are those given to AddTile.
@@ -116,12 +117,17 @@ func (m *Merger) Finish() error {
 			newest = max(newest, part.Body.Newest)
 		}
 	}
-	// With the row's newest event time known before the first merge, nothing is taken in that would be trimmed later.
+	// With the row's newest event time known before the first merge, nothing is taken in that would be trimmed later. The
+	// newest tile goes first: lists of the latest elements are then in order as they come.
+	m.order = m.order[:0]
 	for i := range m.parts {
-		part := &m.parts[i]
-		if part.Leftover {
-			continue
+		if !m.parts[i].Leftover {
+			m.order = append(m.order, i)
 		}
+	}
+	slices.SortFunc(m.order, func(a, b int) int { return cmp.Compare(m.parts[b].Body.Newest, m.parts[a].Body.Newest) })
+	for _, i := range m.order {
+		part := &m.parts[i]
 		if err := m.fold.merge(0, &part.Body, newest); err != nil {
 			return fmt.Errorf("tile %s: %w", part.Header.Name(), err)
 		}

@@ -2,8 +2,10 @@ package arena
 
 import (
 	"bytes"
+	"encoding/binary"
 	"hash/maphash"
 	"math"
+	"math/bits"
 
 	"github.com/tidemark-io/tidemark/shared/invariant"
 )
@@ -15,6 +17,7 @@ const minTable = 16
 // hash is a random one, but nothing that leaves the package depends on it.
 type Keys struct {
 	seed   maphash.Seed
+	secret [2]uint64 // of the hash of short keys
 	table  []uint32 // number + 1, 0 = free; linear probing, at most half full
 	hashes []uint64 // by number
 	ends   []int    // by number: where its bytes end
@@ -22,7 +25,11 @@ type Keys struct {
 }
 
 // NewKeys returns an empty set of keys.
-func NewKeys() Keys { return Keys{seed: maphash.MakeSeed(), table: make([]uint32, minTable)} }
+func NewKeys() Keys {
+	seed := maphash.MakeSeed()
+	secret := [2]uint64{maphash.Bytes(seed, []byte{0}), maphash.Bytes(seed, []byte{1}) | 1<<63}
+	return Keys{seed: seed, secret: secret, table: make([]uint32, minTable)}
+}
 
 // Len returns the number of keys.
 func (k *Keys) Len() int { return len(k.ends) }
@@ -39,8 +46,26 @@ func (k *Keys) Bytes(id uint64) []byte {
 // ID returns the number of key, a new one if it was not seen since Reset.
 func (k *Keys) ID(key []byte) uint64 { return k.IDOf(k.Hash(key), key) }
 
-// Hash returns the hash of a key, for IDOf and Touch.
-func (k *Keys) Hash(key []byte) uint64 { return maphash.Bytes(k.seed, key) }
+// Hash returns the hash of a key, for IDOf and Touch. A short key, as most are, is one word and its length, which are
+// multiplied by a secret: to call the general function takes longer.
+func (k *Keys) Hash(key []byte) uint64 {
+	if len(key) > 8 {
+		return maphash.Bytes(k.seed, key)
+	}
+	hi, lo := bits.Mul64(short(key)^k.secret[0], uint64(len(key))^k.secret[1])
+	return hi ^ lo
+}
+
+// short returns the bytes of a key of at most eight as a word: different ones of keys of one length.
+func short(key []byte) uint64 {
+	switch n := len(key); {
+	case n >= 4:
+		return uint64(binary.LittleEndian.Uint32(key)) | uint64(binary.LittleEndian.Uint32(key[n-4:]))<<32
+	case n > 0:
+		return uint64(key[0]) | uint64(key[n/2])<<8 | uint64(key[n-1])<<16
+	}
+	return 0
+}
 
 // IDOf is ID of a key whose hash is known.
 func (k *Keys) IDOf(hash uint64, key []byte) uint64 {
@@ -72,9 +97,19 @@ func (k *Keys) add(key []byte, hash, at uint64) uint64 {
 	return uint64(id)
 }
 
-// rehash doubles the table, in the memory of an earlier one if there is.
-func (k *Keys) rehash() {
-	n := 2 * len(k.table)
+// Expect makes the table large enough for n more keys: who knows how many will come spares the table from growing by and
+// by.
+func (k *Keys) Expect(n int) {
+	if need := 2 * (len(k.ends) + n); need > len(k.table) {
+		k.resize(1 << bits.Len(uint(need-1)))
+	}
+}
+
+// rehash doubles the table.
+func (k *Keys) rehash() { k.resize(2 * len(k.table)) }
+
+// resize makes the table one of n entries, a power of two, in the memory of an earlier one if there is.
+func (k *Keys) resize(n int) {
 	clear(k.table)
 	if n <= cap(k.table) {
 		k.table = k.table[:n]

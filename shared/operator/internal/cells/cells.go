@@ -39,6 +39,7 @@ type Cells struct {
 	arena.Runs
 	tiers  window.Tiers
 	agg    Aggregate
+	plain  plain
 	ident  int // words of identity: 1, or 2 with keys
 	stride int
 	last   []uint64 // by tier: the number of its last bucket
@@ -63,7 +64,7 @@ type ref struct {
 
 // New returns cells of aggregates of words words for no slots yet.
 func New(tiers window.Tiers, agg Aggregate, words int, keyed bool) *Cells {
-	c := &Cells{tiers: tiers, agg: agg, ident: 1}
+	c := &Cells{tiers: tiers, agg: agg, plain: plainOf(agg), ident: 1}
 	if keyed {
 		c.ident = 2
 	}

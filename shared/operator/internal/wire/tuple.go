@@ -125,7 +125,7 @@ func (r *Reader) Null() bool {
 
 // Nulls reads a tuple of n nulls if that is next, and returns its bytes, which alias the input, and whether it did.
 func (r *Reader) Nulls(n int) (tuple []byte, ok bool) {
-	b := r.rest()
+	b := r.Rest()
 	if len(b) < n {
 		return nil, false
 	}
@@ -140,10 +140,14 @@ func (r *Reader) Nulls(n int) (tuple []byte, ok bool) {
 
 // Int reads an integer member.
 func (r *Reader) Int() int64 {
-	b := r.rest()
+	b := r.Rest()
 	if len(b) == 0 {
 		r.Fail()
 		return 0
+	}
+	if v, n := shortInt(b); n > 0 {
+		r.at += n
+		return v
 	}
 	n, negative := int(b[0])-tagZero, false
 	if n < 0 {
@@ -170,6 +174,19 @@ func (r *Reader) Int() int64 {
 		return -int64(v)
 	}
 	return int64(v)
+}
+
+// shortInt reads an integer from 0 to 65,535, as most keys are; of any other n is 0.
+func shortInt(b []byte) (v int64, n int) {
+	switch {
+	case b[0] == tagZero:
+		return 0, 1
+	case b[0] == tagZero+1 && len(b) > 1 && b[1] > 0:
+		return int64(b[1]), 2
+	case b[0] == tagZero+2 && len(b) > 2 && b[1] > 0:
+		return int64(b[1])<<8 | int64(b[2]), 3
+	}
+	return 0, 0
 }
 
 // Bytes reads a bytes member and returns a copy of what it holds, appended to dst.
@@ -208,7 +225,7 @@ func (r *Reader) String() string {
 
 // skipBytes reads a bytes member and returns what stands between its first byte and its end, still escaped.
 func (r *Reader) skipBytes() []byte {
-	b := r.rest()
+	b := r.Rest()
 	if len(b) == 0 || b[0] != tagBytes {
 		r.Fail()
 		return nil

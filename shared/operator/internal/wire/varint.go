@@ -51,8 +51,11 @@ func (r *Reader) Done() bool { return !r.bad && r.at == len(r.b) }
 // Fail marks the input as bad.
 func (r *Reader) Fail() { r.b, r.at, r.bad = nil, 0, true }
 
-// rest returns what is left.
-func (r *Reader) rest() []byte { return r.b[r.at:] }
+// Rest returns what is left, none after a failure.
+func (r *Reader) Rest() []byte { return r.b[r.at:] }
+
+// Skip moves on by n bytes, of which there must be so many.
+func (r *Reader) Skip(n int) { r.at += n }
 
 // Short reads an unsigned integer if one of a single byte is next, and tells whether it did: it is small enough to be
 // compiled into loops, for which most numbers are so short.
