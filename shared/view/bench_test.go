@@ -199,7 +199,8 @@ func parseAll(b *testing.B, enc []byte, body *tile.Body) (sum uint64) {
 	return sum
 }
 
-// BenchmarkMerger reads an ordinary row: a bare parse as yardstick, all features, a few, and only the merge.
+// BenchmarkMerger reads an ordinary row: a bare parse as yardstick, all features as values and as JSON, a few, and only the
+// merge.
 func BenchmarkMerger(b *testing.B) {
 	p := compile(b, benchSpec())
 	tiles := ordinary(b, p)
@@ -212,6 +213,21 @@ func BenchmarkMerger(b *testing.B) {
 		all[i] = i
 	}
 	few := []int{p.Feature("view_24h"), p.Feature("call_rate"), p.Feature("price_avg")}
+	b.Run("json", func(b *testing.B) {
+		m := p.NewMerger()
+		b.ReportAllocs()
+		var buf []byte
+		for b.Loop() {
+			if err := read(m, tiles...); err != nil {
+				b.Fatal(err)
+			}
+			buf = buf[:0]
+			for _, i := range all {
+				buf = m.AppendAnswer(buf, i, m.Newest())
+			}
+		}
+		b.ReportMetric(float64(len(buf)), "bytes/answer")
+	})
 	b.Run("parse", func(b *testing.B) {
 		var body tile.Body
 		for b.Loop() {

@@ -18,9 +18,9 @@ const minTable = 16
 type Keys struct {
 	seed   maphash.Seed
 	secret [2]uint64 // of the hash of short keys
-	table  []uint32 // number + 1, 0 = free; linear probing, at most half full
-	hashes []uint64 // by number
-	ends   []int    // by number: where its bytes end
+	table  []uint32  // number + 1, 0 = free; linear probing, at most half full
+	hashes []uint64  // by number
+	ends   []int     // by number: where its bytes end
 	bytes  []byte
 }
 
