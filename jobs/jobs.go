@@ -37,16 +37,18 @@ func Open(folder string) (j *job.Job, embedded bool, err error) {
 	return j, true, err
 }
 
-// Tests loads the tests of a job that Open loaded from the same folder. Errors are those of job.LoadTests.
-func Tests(folder string, j *job.Job) ([]*job.Test, error) {
+// OpenTested loads a job as Open does, with its tests. Errors are those of job.LoadDirTested.
+func OpenTested(folder string) (j *job.Job, tests []*job.Test, embedded bool, err error) {
 	sub, name, err := find(folder)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, false, err
 	case sub == nil:
-		return j.LoadTests(os.DirFS(folder), folder)
+		j, tests, err = job.LoadDirTested(folder)
+		return j, tests, false, err
 	}
-	return j.LoadTests(sub, name)
+	j, tests, err = job.LoadTested(sub, name)
+	return j, tests, true, err
 }
 
 // find returns the embedded job that a path names where nothing is there; a nil sub if something is.

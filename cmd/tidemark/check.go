@@ -24,7 +24,7 @@ func newCheck() *cobra.Command {
 		ValidArgsFunction: completeJob,
 		Args:              oneJob,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			j, tests, err := loadTests(args[0])
+			j, tests, err := loadTested(args[0])
 			if err != nil {
 				return err
 			}

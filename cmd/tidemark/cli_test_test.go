@@ -41,6 +41,18 @@ func TestJobTests(t *testing.T) {
 			t.Error(r.stderr)
 		}
 	}
+	source := filepath.Join(faulty, "sources/more.yaml") // which no expectation hangs on
+	if err := os.WriteFile(source, []byte("topik: t\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"test", "check"} {
+		r := invoke(t, "", command, faulty).want(t, exitUsage)
+		for _, s := range []string{`tests/item.yaml:11:11: no view is called "thing"`, `more.yaml:1:1: unknown key "topik"`} {
+			if !strings.Contains(r.stderr, s) {
+				t.Errorf("of faults in two places %s does not say %q: %s", command, s, r.stderr)
+			}
+		}
+	}
 	none := copyOfJob(t, "retail", "tests/item.yaml")
 	if err := os.RemoveAll(filepath.Join(none, "tests")); err != nil {
 		t.Fatal(err)

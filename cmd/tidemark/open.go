@@ -31,16 +31,27 @@ const retryEvery = 500 * time.Millisecond
 // loadJob reads the job in the folder, or the built-in one of that name where there is no such folder.
 func loadJob(folder string) (*job.Job, error) {
 	j, embedded, err := jobs.Open(folder)
+	return j, opened(folder, j, embedded, err)
+}
+
+// loadTested reads a job with its tests, and says what loadJob says.
+func loadTested(folder string) (*job.Job, []*job.Test, error) {
+	j, tests, embedded, err := jobs.OpenTested(folder)
+	return j, tests, opened(folder, j, embedded, err)
+}
+
+// opened says that a job is built in, and makes the errors of reading one such that exit codes can be told.
+func opened(folder string, j *job.Job, embedded bool, err error) error {
 	if embedded && err == nil {
 		fmt.Fprintf(os.Stderr, "there is no folder %s here; the built-in job %s is used\n", folder, j.Name)
 	}
 	switch {
 	case errors.Is(err, job.ErrJob):
-		return nil, usagef("job %s is at fault:\n%w", folder, err)
+		return usagef("job %s is at fault:\n%w", folder, err)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return nil, usagef("%w: JOB is a folder with sources/ and views/", err)
+		return usagef("%w: JOB is a folder with sources/ and views/", err)
 	}
-	return j, err
+	return err
 }
 
 // setBlock overrides the block size of all sources of a job, if block is not 0. Revisions do not depend on it.

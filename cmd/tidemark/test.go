@@ -2,14 +2,12 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/tidemark-io/tidemark/jobs"
 	"github.com/tidemark-io/tidemark/shared/job"
 	"github.com/tidemark-io/tidemark/shared/trial"
 )
@@ -28,7 +26,7 @@ needs to run for it. Exit code 1 if an answer is not the one expected, 2 if a fi
 			if err := fromEnvironment(cmd, &o); err != nil {
 				return err
 			}
-			j, tests, err := loadTests(args[0])
+			j, tests, err := loadTested(args[0])
 			if err != nil {
 				return err
 			}
@@ -44,19 +42,6 @@ needs to run for it. Exit code 1 if an answer is not the one expected, 2 if a fi
 	}
 	o.outputFlag(cmd.Flags())
 	return cmd
-}
-
-// loadTests reads a job with its tests.
-func loadTests(folder string) (*job.Job, []*job.Test, error) {
-	j, err := loadJob(folder)
-	if err != nil {
-		return nil, nil, err
-	}
-	tests, err := jobs.Tests(folder, j)
-	if errors.Is(err, job.ErrJob) {
-		return nil, nil, usagef("tests of job %s are at fault:\n%w", folder, err)
-	}
-	return j, tests, err
 }
 
 // testReport is what came of a job's tests; as JSON its fields are stable.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -30,6 +31,9 @@ type Job struct {
 	Plans   []*view.Plan    // of Views, index by index
 	// Imports says, by name of the source, how lines of CSV become its records; sources without `import` are not in it.
 	Imports map[string]*ImportSpec
+	// unsound are the files at fault ("views/user"), whose sources and views are not in the job: it is for reading tests
+	// only then. Empty in a job that anybody gets.
+	unsound map[string]bool
 }
 
 // Source returns the named source, nil if there is none.
@@ -54,16 +58,65 @@ func (j *Job) View(name string) *view.Plan {
 
 // LoadDir reads the job in a folder; its name is the folder's. The error is *Faults if the files could be read.
 func LoadDir(dir string) (*Job, error) {
+	name, err := nameOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	return load(os.DirFS(dir), name, dir)
+}
+
+// LoadDirTested reads the job in a folder as LoadDir does, and its tests as LoadTested does.
+func LoadDirTested(dir string) (*Job, []*Test, error) {
+	name, err := nameOf(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	return loadTested(os.DirFS(dir), name, dir)
+}
+
+func nameOf(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, fmt.Errorf("reading job %s: %w", dir, err)
+		return "", fmt.Errorf("reading job %s: %w", dir, err)
 	}
-	return load(os.DirFS(dir), filepath.Base(abs), dir)
+	return filepath.Base(abs), nil
 }
 
 // Load reads the job whose folders sources and views are at the root of fsys. The error is *Faults if the files could
 // be read; their paths begin with the job's name.
 func Load(fsys fs.FS, name string) (*Job, error) { return load(fsys, name, name) }
+
+// LoadTested reads a job as Load does, and its tests, which lie in the folder tests, in order of their names. A job without
+// tests has none, and that is no error. Faults are those of all files: of tests of a job at fault, those that have nothing
+// to do with the sources and views at fault.
+func LoadTested(fsys fs.FS, name string) (*Job, []*Test, error) { return loadTested(fsys, name, name) }
+
+func load(fsys fs.FS, name, shown string) (*Job, error) {
+	j, faults, err := read(fsys, name, shown)
+	if err == nil {
+		err = faults.err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+func loadTested(fsys fs.FS, name, shown string) (*Job, []*Test, error) {
+	j, faults, err := read(fsys, name, shown)
+	if err != nil {
+		return nil, nil, err
+	}
+	tests, more, err := j.loadTests(fsys, shown)
+	if err == nil {
+		faults.List = append(faults.List, more.List...)
+		err = faults.err()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return j, tests, nil
+}
 
 // loader holds what is read of one job.
 type loader struct {
@@ -72,27 +125,44 @@ type loader struct {
 	faults  Faults
 	sources map[string]*sourceFile
 	views   []*viewFile
+	// declared are the files that there are, without their ending: sources/events, views/user.
+	declared []string
 }
 
-func load(fsys fs.FS, name, shown string) (*Job, error) {
+// read reads a job with what is wrong in it. Errors are of the file system.
+func read(fsys fs.FS, name, shown string) (*Job, *Faults, error) {
 	l := &loader{fsys: fsys, shown: shown, sources: map[string]*sourceFile{}}
 	l.checkName(name)
 	if err := l.checkRoot(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	err := l.each("sources", func(f *file, name string, root *yaml.Node) { l.sources[name] = readSource(f, name, root) })
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	err = l.each("views", func(f *file, view string, root *yaml.Node) { l.views = append(l.views, readView(f, name, view, root)) })
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	j := l.job(name)
-	if err := l.faults.err(); err != nil {
-		return nil, err
+	if len(l.faults.List) > 0 {
+		l.keepSound(j)
 	}
-	return j, nil
+	return j, &l.faults, nil
+}
+
+// keepSound takes out of a job what files at fault declare, and what could not be compiled for the faults of another file.
+func (l *loader) keepSound(j *Job) {
+	j.unsound = map[string]bool{}
+	for _, declared := range l.declared {
+		file := path.Join(l.shown, declared+".yaml")
+		j.unsound[declared] = slices.ContainsFunc(l.faults.List, func(f Fault) bool { return f.File == file }) ||
+			(path.Dir(declared) == "views" && j.View(path.Base(declared)) == nil)
+	}
+	maps.DeleteFunc(j.unsound, func(_ string, unsound bool) bool { return !unsound })
+	j.Sources = slices.DeleteFunc(j.Sources, func(s schema.Source) bool { return s.Name == "" || j.unsound["sources/"+s.Name] })
+	j.Plans = slices.DeleteFunc(j.Plans, func(p *view.Plan) bool { return j.unsound["views/"+p.Spec().Name] })
+	j.Views = slices.DeleteFunc(j.Views, func(v view.Spec) bool { return j.unsound["views/"+v.Name] })
 }
 
 // job joins views with their sources, as far as they are without faults.
@@ -167,6 +237,7 @@ func (l *loader) each(folder string, read func(f *file, name string, root *yaml.
 			l.faults.add(Fault{File: path.Join(l.shown, folder), Msg: fmt.Sprintf("more than %d files", MaxFiles), Cure: "split the job"})
 			return nil
 		}
+		l.declared = append(l.declared, path.Join(folder, name))
 		data, err := fs.ReadFile(l.fsys, inside)
 		if err != nil {
 			return fmt.Errorf("reading job %s: %w", l.shown, err)

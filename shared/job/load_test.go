@@ -41,7 +41,7 @@ features:
 //
 //	file PATH     replaces a file of a good job by what follows
 //	remove PATH   removes one
-//	load          lists the faults, those of the tests if there are no others, and begins anew
+//	load          lists the faults, and begins anew
 func TestFaults(t *testing.T) {
 	datadriven.Walk(t, "testdata/bad", func(t *testing.T, path string) {
 		files := good()
@@ -54,10 +54,7 @@ func TestFaults(t *testing.T) {
 				delete(files, d.CmdArgs[0].Key)
 				return ""
 			default:
-				j, err := job.Load(files, "shop")
-				if err == nil {
-					_, err = j.LoadTests(files, "shop")
-				}
+				_, _, err := job.LoadTested(files, "shop")
 				files = good()
 				if err == nil {
 					return "no faults"
@@ -126,13 +123,10 @@ func FuzzTests(f *testing.F) {
 	f.Add("events:\n  - '{}'\n  - {json: '{', reject: not JSON, append: 5, partition: 1, key: k, faults: [price]}\n" +
 		"expect:\n  - {view: user, key: user_id:1, as_of: newest, features: {clicks_1h: 1, clicks_all: [null, 1.5, {a: b}]}}\n")
 	f.Add("expect: [{view: user, key: '%2C', as_of: 2026-01-01T00:00:00Z, features: {clicks_all: 1e400}}]")
-	j, err := job.Load(good(), "shop")
-	if err != nil {
-		f.Fatal(err)
-	}
+	files := good()
 	fuzzing.Target(f, func(t *testing.T, text string) {
-		files := fstest.MapFS{"tests/a.yaml": {Data: []byte(text)}}
-		if _, err := j.LoadTests(files, "shop"); err != nil && !errors.Is(err, job.ErrJob) {
+		files["tests/a.yaml"] = &fstest.MapFile{Data: []byte(text)}
+		if _, _, err := job.LoadTested(files, "shop"); err != nil && !errors.Is(err, job.ErrJob) {
 			t.Fatalf("an error of no class: %v", err)
 		}
 	})

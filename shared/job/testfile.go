@@ -55,23 +55,19 @@ type ExpectedFeature struct {
 	Value json.RawMessage
 }
 
-// LoadTests reads the tests of the job, which lie in the folder tests of fsys, in order of their names; shown is how
-// paths begin in faults. A job without tests has none, and that is no error. The error is *Faults if the files could be
-// read.
-func (j *Job) LoadTests(fsys fs.FS, shown string) ([]*Test, error) {
+// loadTests reads the tests of the job with what is wrong in them, but for what they say of sources and views at fault. Errors are of
+// the file system.
+func (j *Job) loadTests(fsys fs.FS, shown string) ([]*Test, *Faults, error) {
 	l := &loader{fsys: fsys, shown: shown}
 	if _, err := fs.Stat(fsys, "tests"); err != nil {
-		return nil, nil //nolint:nilerr // a job need not have tests
+		return nil, &l.faults, nil // a job need not have tests
 	}
 	var tests []*Test
 	err := l.each("tests", func(f *file, _ string, root *yaml.Node) {
 		r := testReader{file: f, job: j, test: &Test{File: f.path}}
 		tests = append(tests, r.read(root))
 	})
-	if err != nil {
-		return nil, err
-	}
-	return tests, l.faults.err()
+	return tests, &l.faults, err
 }
 
 // testReader reads one test file.
@@ -79,6 +75,8 @@ type testReader struct {
 	*file
 	job  *Job
 	test *Test
+	// passed says that something was not judged, because it is about a source or view at fault.
+	passed bool
 }
 
 func (r *testReader) read(root *yaml.Node) *Test {
@@ -87,7 +85,7 @@ func (r *testReader) read(root *yaml.Node) *Test {
 		"events": func(_, n *yaml.Node) { r.readEvents(n) },
 		"expect": func(_, n *yaml.Node) { r.readExpect(n) },
 	})
-	if len(r.test.Expect) == 0 && !r.bad {
+	if len(r.test.Expect) == 0 && !r.bad && !r.passed {
 		r.fault(root, "say what profiles are to answer: expect: [{view: …, key: …, features: {…}}]", "the test expects nothing")
 	}
 	return r.test
@@ -96,7 +94,7 @@ func (r *testReader) read(root *yaml.Node) *Test {
 func (r *testReader) readEvents(n *yaml.Node) {
 	for _, c := range r.list(n, "events", "list records: - '{\"id\": 1}'") {
 		e := TestEvent{Line: c.Line, Append: -1}
-		if len(r.job.Sources) == 1 {
+		if len(r.job.Sources) == 1 && len(r.names("sources")) == 1 {
 			e.Source = &r.job.Sources[0]
 		}
 		if c.Kind != yaml.MappingNode {
@@ -104,8 +102,8 @@ func (r *testReader) readEvents(n *yaml.Node) {
 		} else {
 			r.readEvent(c, &e)
 		}
-		if e.Source == nil && !r.bad {
-			r.fault(c, "say which of "+r.sources(), "the job has several sources, and the event does not name its own")
+		if e.Source == nil && !r.bad && len(r.names("sources")) == len(r.job.Sources) {
+			r.fault(c, "say which of "+r.listed("sources"), "the job has several sources, and the event does not name its own")
 		}
 		r.test.Events = append(r.test.Events, e)
 	}
@@ -138,19 +136,41 @@ func (r *testReader) readEvent(n *yaml.Node, e *TestEvent) {
 
 func (r *testReader) source(n *yaml.Node) *schema.Source {
 	s := r.job.Source(r.text(n, "source"))
-	if s == nil {
-		r.fault(n, "use one of "+r.sources(), "no source is called %q", n.Value)
+	if s == nil && !r.pass("sources", n.Value) {
+		r.fault(n, "use one of "+r.listed("sources"), "no source is called %q", n.Value)
 	}
 	return s
 }
 
-func (r *testReader) sources() string {
-	names := make([]string, 0, len(r.job.Sources))
-	for i := range r.job.Sources {
-		names = append(names, r.job.Sources[i].Name)
-	}
-	return strings.Join(names, ", ")
+// pass tells whether a source or view is at fault, so that what is said of it cannot be judged.
+func (r *testReader) pass(folder, name string) bool {
+	unsound := r.job.unsound[folder+"/"+name]
+	r.passed = r.passed || unsound
+	return unsound
 }
+
+// names returns the names of all sources or views, in order, those at fault among them.
+func (r *testReader) names(folder string) []string {
+	var names []string
+	if folder == "sources" {
+		for i := range r.job.Sources {
+			names = append(names, r.job.Sources[i].Name)
+		}
+	} else {
+		for i := range r.job.Views {
+			names = append(names, r.job.Views[i].Name)
+		}
+	}
+	for declared := range r.job.unsound {
+		if name, ok := strings.CutPrefix(declared, folder+"/"); ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (r *testReader) listed(folder string) string { return strings.Join(r.names(folder), ", ") }
 
 func (r *testReader) partition(n *yaml.Node) int32 {
 	var v int32
@@ -233,7 +253,9 @@ func (r *testReader) readExpectation(n *yaml.Node) {
 	x.View = r.text(viewName, "view")
 	plan := r.job.View(x.View)
 	if plan == nil {
-		r.fault(viewName, "use one of "+r.views(), "no view is called %q", x.View)
+		if !r.pass("views", x.View) {
+			r.fault(viewName, "use one of "+r.listed("views"), "no view is called %q", x.View)
+		}
 		return
 	}
 	if key != nil {
@@ -247,14 +269,6 @@ func (r *testReader) readExpectation(n *yaml.Node) {
 		x.Features = r.expected(features, plan)
 	}
 	r.test.Expect = append(r.test.Expect, x)
-}
-
-func (r *testReader) views() string {
-	names := make([]string, 0, len(r.job.Views))
-	for i := range r.job.Views {
-		names = append(names, r.job.Views[i].Name)
-	}
-	return strings.Join(names, ", ")
 }
 
 // asOf reads a time or the word newest.

@@ -9,11 +9,7 @@ import (
 
 // TestLogIsCut: an entity's row has every kind of tile, one of them a leftover; otherwise tests would prove little.
 func TestLogIsCut(t *testing.T) {
-	j, _, err := jobs.Open("../../jobs/usedcar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests, err := jobs.Tests("../../jobs/usedcar", j)
+	j, tests, _, err := jobs.OpenTested("../../jobs/usedcar")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,11 +43,7 @@ func TestLogIsCut(t *testing.T) {
 // TestFaultOfAnOperatorShows: where the merge answers otherwise than the plain fold, that is said, and is no test's
 // fault. Here a tile is lost on the way.
 func TestFaultOfAnOperatorShows(t *testing.T) {
-	j, _, err := jobs.Open("../../jobs/usedcar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests, err := jobs.Tests("../../jobs/usedcar", j)
+	j, tests, _, err := jobs.OpenTested("../../jobs/usedcar")
 	if err != nil {
 		t.Fatal(err)
 	}

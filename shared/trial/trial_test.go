@@ -38,11 +38,7 @@ features:
 func run(t *testing.T, test string) []trial.Failure {
 	t.Helper()
 	files := shop(test)
-	j, err := job.Load(files, "shop")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests, err := j.LoadTests(files, "shop")
+	j, tests, err := job.LoadTested(files, "shop")
 	if err != nil || len(tests) != 1 {
 		t.Fatalf("%d tests, %v", len(tests), err)
 	}
@@ -132,13 +128,9 @@ expect:`, `
 func TestReferenceJobs(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"usedcar", "retail"} {
-		j, embedded, err := jobs.Open(name)
-		if err != nil || !embedded {
-			t.Fatal(embedded, err)
-		}
-		tests, err := jobs.Tests(name, j)
-		if err != nil || len(tests) < 2 {
-			t.Fatalf("%d tests, %v", len(tests), err)
+		j, tests, embedded, err := jobs.OpenTested(name)
+		if err != nil || len(tests) < 2 || !embedded {
+			t.Fatalf("%d tests, embedded: %v, %v", len(tests), embedded, err)
 		}
 		tested := map[string]bool{}
 		for _, test := range tests {
@@ -175,11 +167,7 @@ func TestExampleOfTheManual(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?s)```yaml\n# ([a-z/.]+)\n(.*?)```").FindAllStringSubmatch(string(manual), -1) {
 		files[m[1]] = &fstest.MapFile{Data: []byte(m[2])}
 	}
-	j, err := job.Load(files, "shop")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests, err := j.LoadTests(files, "shop")
+	j, tests, err := job.LoadTested(files, "shop")
 	if err != nil || len(tests) != 1 || len(tests[0].Expect) == 0 {
 		t.Fatalf("%d tests, %v", len(tests), err)
 	}
