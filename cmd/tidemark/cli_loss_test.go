@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/serving/storetest/redisserver"
 	"github.com/tidemark-io/tidemark/shared/devbroker/foreign"
+	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/testdata/kafka"
 )
 
@@ -88,11 +89,27 @@ func (in *installation) losesAndAccepts(t *testing.T) {
 	if out := in.ask("verify").want(t, exitOK).stdout; !strings.Contains(out, fmt.Sprintf("nobody has the records events/0 [%d,%d)", held.Archived, start)) {
 		t.Errorf("verify does not tell of the loss: %s", out)
 	}
+	in.logMarks(position.Range{From: held.Archived, Next: start})
 	for _, p := range []*process{arch, batch, speed} {
 		p.terminate()
 	}
 	if out := in.askBatch("batch", "--check").want(t, exitOK).stdout; !strings.Contains(out, " 0 wrong") {
 		t.Error(out)
+	}
+}
+
+// logMarks wants log to mark a loss of partition 0 in its place, and to keep it from those who read records.
+func (in *installation) logMarks(loss position.Range) {
+	in.t.Helper()
+	mark := fmt.Sprintf("events/0@%d-%d\tlost: ", loss.From, loss.Next)
+	before, after, found := strings.Cut(in.log().stdout, mark)
+	if !found || !strings.Contains(before, fmt.Sprintf("events/0@%d\t", loss.From-1)) || strings.Contains(before, fmt.Sprintf("events/0@%d\t", loss.Next)) ||
+		!strings.Contains(after, fmt.Sprintf("\nevents/0@%d\t", loss.Next)) || strings.Contains(after, "lost: ") {
+		in.t.Errorf("log does not mark %s in its place", mark)
+	}
+	r := in.log("-o", "json")
+	if strings.Contains(r.stdout, "lost: ") || !strings.Contains(r.stderr, mark) {
+		in.t.Errorf("beside its records in JSON, log says %q", r.stderr)
 	}
 }
 

@@ -40,7 +40,7 @@ func newLog() *cobra.Command {
 		Use:   "log JOB [SOURCE]",
 		Short: "Print every record of a source, from the archive and then from Kafka",
 		Long: `log prints a line for each record in order of partitions and offsets: where it is, its append time, key and bytes, and why
-it was rejected if it was. The archive keeps an accepted record as columns, so from there its bytes are told again: the
+it was rejected if it was, and one for each range that was accepted as lost. The archive keeps an accepted record as columns, so from there its bytes are told again: the
 same members with the same values, declared ones first. Rejected records, and those with a field at fault, are as they came.`,
 		ValidArgsFunction: completeJob,
 		Args:              func(cmd *cobra.Command, args []string) error { return wantArgs(cmd, args, 1, 2) },
@@ -92,6 +92,17 @@ func printLog(cmd *cobra.Command, h *history.Log, src *schema.Source, w io.Write
 	}
 	for _, s := range stretches {
 		archived := position.Range{From: s.Range().From, Next: min(s.Archive.Next, s.Range().Next)}
+		for _, lost := range s.Lost {
+			before := position.Range{From: archived.From, Next: lost.From}
+			err := h.Scan(cmd.Context(), src, s, before, true, p.archived)
+			if err == nil {
+				err = p.lost(cmd, s.Partition, lost)
+			}
+			if err != nil {
+				return p.n, err
+			}
+			archived.From = lost.Next
+		}
 		if err := h.Scan(cmd.Context(), src, s, archived, true, p.archived); err != nil {
 			return p.n, err
 		}
@@ -110,6 +121,17 @@ type logPrinter struct {
 	teller *archivefile.Teller
 	buf    []byte
 	n      int64 // records printed
+}
+
+// lost marks, in its place, a range whose records nobody has, as was accepted. In JSON, where each line is a record, it is said
+// on standard error.
+func (p *logPrinter) lost(cmd *cobra.Command, of position.Partition, r position.Range) error {
+	w := p.w
+	if p.json != nil {
+		w = cmd.ErrOrStderr()
+	}
+	_, err := fmt.Fprintf(w, "%s@%d-%d\tlost: nobody has these records, as was accepted\n", of, r.From, r.Next)
+	return err
 }
 
 // archived prints rows of the archive, telling accepted records again.
