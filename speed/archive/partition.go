@@ -47,7 +47,8 @@ type partition struct {
 	err        error // why the partition is stopped
 }
 
-// reopen goes on with a partition that waits for records that nobody has, once a file answers for them.
+// reopen goes on with a partition that waits for records that nobody has, once a file answers for them. A Writer that still
+// decodes an archived tail anew is given up: its rows end before that tail does, and the tail holds them all.
 func (p *partition) reopen() error {
 	c, err := archivefile.List(p.cfg.Dir, p.id)
 	if err != nil || c.Range().Next <= p.archived {
@@ -55,6 +56,9 @@ func (p *partition) reopen() error {
 	}
 	p.err = nil
 	p.tail, p.since, p.oldest, p.fresh = nil, time.Time{}, 0, false
+	if err := p.drop(nil); err != nil {
+		return err
+	}
 	return p.open()
 }
 
