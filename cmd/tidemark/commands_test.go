@@ -36,3 +36,14 @@ func TestLoggerOfRoles(t *testing.T) {
 		t.Errorf("a line in a file is %q (%v)", text, err)
 	}
 }
+
+// TestByteSize: a size is shown as it would be written, and reads back.
+func TestByteSize(t *testing.T) {
+	t.Parallel()
+	for text, bytes := range map[string]byteSize{"1GiB": defaultMemory, "1536MiB": 3 << 29, "3KiB": 3072, "512MB": 512e6, "1500KB": 15e5, "5B": 5} {
+		var read byteSize
+		if err := read.Set(text); err != nil || read != bytes || bytes.String() != text {
+			t.Errorf("%d is shown as %s; %s reads as %d (%v)", bytes, bytes.String(), text, read, err)
+		}
+	}
+}

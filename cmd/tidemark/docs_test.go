@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 )
 
 var (
@@ -107,4 +109,64 @@ func testFolders(t *testing.T) map[string][]string {
 		t.Fatal(err)
 	}
 	return folders
+}
+
+var (
+	flagNamed   = regexp.MustCompile(`--([a-z][a-z-]+)`)
+	metricNamed = regexp.MustCompile(`\btidemark_[a-z_]+[a-z]\b`)
+	fence       = regexp.MustCompile("(?ms)^```.*?^```$")
+)
+
+// TestPagesFitTheProgram: the flags and metrics that pages name are there; where a command stands before the flag, it has it.
+func TestPagesFitTheProgram(t *testing.T) {
+	t.Parallel()
+	flags := map[string]map[string]bool{} // by command; of "" those of all
+	flags[""] = map[string]bool{"help": true, "version": true}
+	for _, cmd := range commands() {
+		own := map[string]bool{"help": true}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { own[f.Name], flags[""][f.Name] = true, true })
+		flags[cmd.Name()] = own
+	}
+	metrics := map[string]bool{}
+	for _, g := range metricGroups() {
+		for _, m := range g.all {
+			metrics[m.name] = true
+		}
+	}
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, page := range append(pages, "../../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range quoted.FindAllStringSubmatch(fence.ReplaceAllString(string(text), ""), -1) {
+			span := strings.TrimPrefix(strings.TrimPrefix(m[1], "./"), "tidemark ")
+			command, _, _ := strings.Cut(span, " ")
+			if flags[command] == nil || command == span {
+				command = "" // a flag by itself
+			}
+			for _, f := range flagNamed.FindAllStringSubmatch(span, -1) {
+				if named++; isOurs(span) && !flags[command][f[1]] {
+					t.Errorf("%s names --%s in `%s`: there is no such flag", filepath.Base(page), f[1], span)
+				}
+			}
+			for _, name := range metricNamed.FindAllString(span, -1) {
+				if named++; !metrics[name] {
+					t.Errorf("%s names the metric %s: there is none", filepath.Base(page), name)
+				}
+			}
+		}
+	}
+	if named < 100 {
+		t.Errorf("only %d flags and metrics are named: the search is broken", named)
+	}
+}
+
+// isOurs tells whether a piece of a command line is one of tidemark, and not of a program that pages name besides.
+func isOurs(span string) bool {
+	return !strings.HasPrefix(span, "make ") && !strings.HasPrefix(span, "go ")
 }

@@ -56,7 +56,7 @@ func (o *options) stateFlag(f *pflag.FlagSet) {
 }
 
 func (o *options) httpFlag(f *pflag.FlagSet) {
-	f.StringVar(&o.http, "http", defaultHTTP, "`HOST:PORT` to serve lookups, health and metrics on")
+	f.StringVar(&o.http, "http", defaultHTTP, "`HOST:PORT` to serve health, metrics and status on, and lookups where they are the process's part; port 0 is any, which the ready line tells")
 }
 
 func (o *options) groupFlags(f *pflag.FlagSet) {
@@ -137,8 +137,16 @@ func (b *byteSize) Set(s string) error {
 	return fmt.Errorf("%q is no size: want a number with B, KB, MB, GB, KiB, MiB or GiB", s)
 }
 
-// String returns the size in bytes.
-func (b *byteSize) String() string { return fmt.Sprintf("%dB", int64(*b)) }
+// String returns the size in the unit of which it is the smallest whole number.
+func (b *byteSize) String() string {
+	n, unit := int64(*b), "B"
+	for _, u := range byteUnits {
+		if *b > 0 && int64(*b)%u.factor == 0 && int64(*b)/u.factor < n {
+			n, unit = int64(*b)/u.factor, u.suffix
+		}
+	}
+	return fmt.Sprintf("%d%s", n, unit)
+}
 
 // Type names the kind of value in help texts.
 func (b *byteSize) Type() string { return "SIZE" }
