@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -52,8 +53,11 @@ type process struct {
 type watched struct {
 	mu    sync.Mutex
 	text  bytes.Buffer
-	lines chan string
+	lines []string      // those of text that no await has returned yet
+	more  chan struct{} // holds something after a line came
 }
+
+func newWatched() *watched { return &watched{more: make(chan struct{}, 1)} }
 
 func (w *watched) String() string {
 	w.mu.Lock()
@@ -65,14 +69,33 @@ func (w *watched) follow(r io.Reader) {
 	s := bufio.NewScanner(r)
 	s.Buffer(nil, 1<<20)
 	for s.Scan() {
-		w.mu.Lock()
-		w.text.WriteString(s.Text() + "\n")
-		w.mu.Unlock()
-		select {
-		case w.lines <- s.Text():
-		default: // nobody waits; it is kept in text
-		}
+		w.add(s.Text())
 	}
+}
+
+func (w *watched) add(line string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text.WriteString(line + "\n")
+	w.lines = append(w.lines, line)
+	select {
+	case w.more <- struct{}{}:
+	default: // it holds something already
+	}
+}
+
+// take returns the first line with text that it has not returned before. Lines that others were looked for in between stay:
+// in which order a process prints what its parts have to say is mostly for the scheduler to decide.
+func (w *watched) take(text string) (line string, found bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.lines, func(line string) bool { return strings.Contains(line, text) })
+	if i < 0 {
+		return "", false
+	}
+	line = w.lines[i]
+	w.lines = slices.Delete(w.lines, i, i+1)
+	return line, true
 }
 
 // tidemark starts a process. It ends with the test at the latest.
@@ -84,7 +107,7 @@ func tidemark(t testing.TB, args ...string) *process {
 // tidemarkWith starts a process with more in its environment.
 func tidemarkWith(t testing.TB, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(os.Args[0], args...), out: &watched{lines: make(chan string, 1024)}, ended: make(chan error, 1)}
+	p := &process{t: t, cmd: exec.Command(os.Args[0], args...), out: newWatched(), ended: make(chan error, 1)}
 	p.cmd.Env = append(append(os.Environ(), asTidemark+"=1"), env...)
 	p.cmd.SysProcAttr = dieWithParent(syscall.SIGKILL)
 	r, w, err := os.Pipe()
@@ -121,18 +144,22 @@ func (p *process) kill() {
 	}
 }
 
-// await returns the first line that contains text.
+// await returns the first line that contains text and that no await has returned, printed before or after the call; also of
+// a process that printed it and ended. At most one goroutine waits for a process's lines.
 func (p *process) await(text string, within time.Duration) string {
 	p.t.Helper()
 	deadline := time.After(within)
 	for {
+		if line, found := p.out.take(text); found {
+			return line
+		}
 		select {
-		case line := <-p.out.lines:
-			if strings.Contains(line, text) {
-				return line
-			}
+		case <-p.out.more:
 		case err := <-p.ended:
 			p.ended <- err
+			if line, found := p.out.take(text); found { // all that it printed is there by now
+				return line
+			}
 			p.t.Fatalf("the process ended (%v) before it printed %q:\n%s", err, text, p.out)
 		case <-deadline:
 			p.t.Fatalf("no %q within %v:\n%s", text, within, p.out)
