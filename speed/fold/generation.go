@@ -258,6 +258,12 @@ func (g *Generation) movable(l int) bool {
 	return la.State() == flush.Ready && !la.InFlight() && g.begun && g.start <= la.Next() && la.Next() < g.pos && g.current(l)
 }
 
+// Written tells whether every lane that holds anything holds all that is folded.
+func (g *Generation) Written() bool {
+	least, ok := g.least()
+	return !ok || least >= g.pos
+}
+
 // Behind tells whether a mark can be moved: Flush(true) would return a call.
 func (g *Generation) Behind() bool {
 	for l := range g.lanes {

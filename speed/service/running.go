@@ -29,8 +29,8 @@ type running struct {
 	stream *stream // that it is read by; nil while it is not active, or full while others are not
 	served bool    // readers are answered by it
 
-	busy     bool // a request of the store is under way
-	hopeless bool // a flush of the drain failed: try no more
+	busy   bool // a request of the store is under way
+	reread bool // the drain has asked for marks: it does so once
 
 	changedSince time.Time // since when there are changed tiles; zero = none
 	allAt        time.Time // when all marks were moved or read the last time

@@ -260,15 +260,15 @@ func (w *worker) drain(ctx context.Context) (all bool) {
 	}
 	defer w.caught()
 	for ctx.Err() == nil {
-		busy, hopeless := false, false
+		busy := false
 		for _, g := range w.gens {
-			if !g.busy && !g.hopeless {
-				w.flushLast(g)
+			if !g.busy {
+				w.askLast(g)
 			}
-			busy, hopeless = busy || g.busy, hopeless || g.hopeless
+			busy = busy || g.busy
 		}
 		if !busy {
-			return !hopeless
+			return w.written()
 		}
 		select {
 		case <-ctx.Done():
@@ -279,22 +279,41 @@ func (w *worker) drain(ctx context.Context) (all bool) {
 	return false
 }
 
-func (w *worker) flushLast(g *running) {
-	if r, _ := w.request(g, flushAll); r != nil {
-		g.sent(flushAll, time.Now())
+// written tells whether everything that is folded for a generation that is fed is in the store.
+func (w *worker) written() bool {
+	for _, g := range w.gens {
+		if !g.Written() {
+			return false
+		}
+	}
+	return true
+}
+
+// askLast flushes a generation. Where that is not possible though something is not written (the store was away, say, and
+// what it holds is not known), marks are read, once: what cannot be written after that stays unwritten.
+func (w *worker) askLast(g *running) {
+	what := flushAll
+	r, well := w.request(g, what)
+	if r == nil && well && !g.reread && !g.Written() {
+		g.reread, what = true, readMarks
+		r, _ = w.request(g, what)
+	}
+	if r != nil {
+		g.sent(what, time.Now())
 		w.send(r)
 	}
 }
 
-// settleLast takes an answer of the drain. One that failed is the last of its generation.
+// settleLast takes an answer of the drain.
 func (w *worker) settleLast(r *reply) {
-	r.gen.busy = false
-	if r.calls == nil || w.gens[r.gen.namespace] != r.gen {
-		return // of a read that was under way, or what panicked since
-	}
-	r.gen.flushed(*r, time.Now(), w.stats)
-	for _, o := range r.outcomes {
-		r.gen.hopeless = r.gen.hopeless || o.Err != nil
+	g := r.gen
+	g.busy = false
+	switch {
+	case w.gens[g.namespace] != g: // it panicked since
+	case r.calls == nil:
+		g.observed(*r, time.Now(), w.stats, w.cfg.MarksEvery)
+	default:
+		g.flushed(*r, time.Now(), w.stats)
 	}
 }
 

@@ -368,6 +368,7 @@ type door struct {
 	r     *rand.Rand // of faults
 	delay time.Duration
 	hangs bool
+	away  bool // every request fails at once
 	calls int // requests that were let through
 	fate  func(c *lane.Call) error
 }
@@ -394,9 +395,11 @@ func (d *door) passed() int {
 // wait lets a request through after the delay; a store that hangs lets none through.
 func (d *door) wait(ctx context.Context) error {
 	d.mu.Lock()
-	hangs, delay := d.hangs, d.delay
+	hangs, away, delay := d.hangs, d.away, d.delay
 	d.mu.Unlock()
 	switch {
+	case away:
+		return lane.ErrUnavailable
 	case hangs:
 		<-ctx.Done()
 	case delay > 0:
