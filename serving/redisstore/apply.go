@@ -78,8 +78,7 @@ func (s *Store) pipeline(ctx context.Context, calls []lane.Call, todo []int, out
 	pipe := s.client.Pipeline()
 	replies := make([]*redis.Cmd, len(todo))
 	for j, i := range todo {
-		keys, args := encode(&calls[i])
-		replies[j] = pipe.FCall(ctx, applyFunction, keys, args...)
+		replies[j] = pipe.Do(ctx, encode(&calls[i])...)
 	}
 	execErr := s.exchange(ctx, func(ctx context.Context) error {
 		// Its error is the first of the commands' own, which are looked at one by one.
