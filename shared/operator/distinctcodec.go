@@ -33,8 +33,9 @@ type distinctCodec struct {
 // codedWords is the number of words of a cell: from and to in coded.
 const codedWords = 2
 
-// coded is a sighting and the code of its bucket, + 1; 0 of one without a bucket.
-type coded struct{ code, what uint64 }
+// coded is a sighting and the code of its bucket, + 1; 0 of one without a bucket. head is that of an element's bytes, see
+// headOf.
+type coded struct{ code, head, what uint64 }
 
 // mergeSettleSightings is the length from which on a run that is merged into is settled when its room is used up.
 const mergeSettleSightings = 1 << 14
@@ -86,6 +87,9 @@ func (c *distinctCodec) collect(list []sighting, newest int64) {
 	c.coded = c.coded[:0]
 	for _, x := range list {
 		y := coded{what: x.what}
+		if !c.registers {
+			y.head = headOf(c.states.keys.Bytes(x.what))
+		}
 		if x.at > 0 {
 			code, _ := c.Code(int64(x.at-1), newest) // what newest puts out of reach has no bucket any more
 			y.code = code + 1
@@ -96,6 +100,8 @@ func (c *distinctCodec) collect(list []sighting, newest int64) {
 		switch {
 		case a.code != b.code:
 			return cmp.Compare(a.code, b.code)
+		case a.head != b.head:
+			return cmp.Compare(a.head, b.head)
 		case c.registers:
 			return cmp.Compare(a.what, b.what)
 		}

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/column"
@@ -68,6 +69,7 @@ type topKStates struct {
 
 // group is the settled entries of one key: words [from, to).
 type group struct {
+	head     uint64 // of the key's bytes, see headOf
 	key      uint64
 	from, to int
 }
@@ -122,9 +124,14 @@ func (s *topKStates) AppendState(dst []byte, slot int32, newest int64) []byte {
 			s.groups[last].to = at + s.Stride()
 			continue
 		}
-		s.groups = append(s.groups, group{key: entries[at+1], from: at, to: at + s.Stride()})
+		s.groups = append(s.groups, group{headOf(s.keys.Bytes(entries[at+1])), entries[at+1], at, at + s.Stride()})
 	}
-	slices.SortFunc(s.groups, func(a, b group) int { return bytes.Compare(s.keys.Bytes(a.key), s.keys.Bytes(b.key)) })
+	slices.SortFunc(s.groups, func(a, b group) int {
+		if a.head != b.head {
+			return cmp.Compare(a.head, b.head)
+		}
+		return bytes.Compare(s.keys.Bytes(a.key), s.keys.Bytes(b.key))
+	})
 	dst = wire.AppendUvarint(dst, uint64(len(s.groups)))
 	for _, g := range s.groups {
 		dst = append(dst, s.keys.Bytes(g.key)...)

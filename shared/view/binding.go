@@ -140,6 +140,9 @@ func (p *Plan) bind(src *schema.Source) (*binding, error) {
 	if src == compiled.src {
 		return compiled, nil
 	}
+	if b := p.latest[rank].Load(); b != nil && src == b.src {
+		return b, nil
+	}
 	s := newScope(src, rank)
 	for i := range p.spec.Columns {
 		_ = s.addColumn(&p.spec.Columns[i]) // one that fails here is missed below if anything uses it
@@ -156,6 +159,7 @@ func (p *Plan) bind(src *schema.Source) (*binding, error) {
 			Cure: "a source's fields keep their types; declare a new field",
 		}
 	}
+	p.latest[rank].Store(b)
 	return b, nil
 }
 

@@ -2,6 +2,7 @@ package view
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/tidemark-io/tidemark/shared/operator"
 	"github.com/tidemark-io/tidemark/shared/window"
@@ -95,6 +96,7 @@ func (c *compiler) finish() *Plan {
 	for _, s := range c.scopes {
 		p.bindings = append(p.bindings, newBinding(p, s))
 	}
+	p.latest = make([]atomic.Pointer[binding], len(p.bindings))
 	p.revision = p.hash()
 	p.frameAnswers()
 	return p

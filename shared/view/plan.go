@@ -2,12 +2,13 @@ package view
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/tidemark-io/tidemark/shared/operator"
 	"github.com/tidemark-io/tidemark/shared/schema"
 )
 
-// Plan is a compiled Spec: immutable, and safe for concurrent use.
+// Plan is a compiled Spec: immutable to all who use it, and safe for concurrent use.
 type Plan struct {
 	spec     Spec
 	revision string
@@ -16,6 +17,9 @@ type Plan struct {
 	states   []StatePlan
 	byName   map[string]int
 	bindings []*binding // by source rank: the plan bound to the declaration in the spec
+	// By source rank: the plan bound to the other declaration that was bound last. A process has one of a source, and many
+	// folds: each would compile the expressions again.
+	latest []atomic.Pointer[binding]
 }
 
 // Feature is one feature of a plan.

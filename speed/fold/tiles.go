@@ -2,6 +2,7 @@ package fold
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/lane"
@@ -64,7 +65,9 @@ func (t *tileBuffer) rows() []lane.RowChange {
 		return nil
 	}
 	if t.entries[0].name != t.entries[len(t.entries)-1].name {
-		slices.SortStableFunc(t.entries, func(a, b entry) int { return bytes.Compare(a.key.of(t.arena), b.key.of(t.arena)) })
+		slices.SortFunc(t.entries, func(a, b entry) int {
+			return cmp.Or(bytes.Compare(a.key.of(t.arena), b.key.of(t.arena)), cmp.Compare(a.value.from, b.value.from))
+		})
 	}
 	from := len(t.changes)
 	for i := 0; i < len(t.entries); {
