@@ -225,7 +225,7 @@ func printSource(w io.Writer, s *schema.Source) {
 		bound += " + " + window.Text(s.ToleranceMS)
 	}
 	fmt.Fprintf(w, "  event time = min(%s, %s). The topic should have message.timestamp.type=LogAppendTime: with CreateTime\n", s.EventTime, bound)
-	fmt.Fprintln(w, "  the producers stamp records themselves, and the bound means nothing (up warns of it)")
+	fmt.Fprintln(w, "  the producers stamp records themselves, and the bound means nothing (roles warn of it)")
 	fmt.Fprintln(w, "  each partition is one task of the archive, and of the speed layer one fetch and decode, and a fold for each view")
 }
 

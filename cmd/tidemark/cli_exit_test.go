@@ -33,7 +33,7 @@ func TestExitCodes(t *testing.T) {
 		{"check main.go", exitUsage, []string{"main.go", "folder"}},
 		{"check JOB", exitOK, []string{"job usedcar is fine", "1 source,"}},
 		{"check " + bad, exitUsage, []string{"lines.yaml:3:1:", `did you mean "topic"`, "lines.yaml:11:13:", "item.yaml:17:5:", `"opp"`}},
-		{"plan JOB", exitOK, []string{"CreateTime", "LogAppendTime", "30d by 1d", "view_cnt_7d", "lanes"}},
+		{"plan JOB", exitOK, []string{"CreateTime", "the bound means nothing", "LogAppendTime", "30d by 1d", "view_cnt_7d", "lanes"}},
 		{"plan JOB -o xml", exitUsage, []string{"xml", "text or json"}},
 		{"completion bash", exitOK, []string{"complete"}},
 		{"completion tcsh", exitUsage, []string{"tcsh"}},

@@ -193,7 +193,10 @@ func openStore(ctx context.Context, o *options, logger *slog.Logger, use storeUs
 	if err := store.Check(o.store); err != nil {
 		return nil, usagef("--store: %w", err)
 	}
-	opts := store.Options{Logger: logger, Owner: use == ownStore, Warn: func(w string) { logger.Warn("store: " + w) }}
+	opts := store.Options{Logger: logger, Owner: use == ownStore}
+	if use == ownStore { // the settings are for those to judge who run it, once, and not with each command
+		opts.Warn = func(w string) { logger.Warn("store: " + w) }
+	}
 	a := awaited{
 		what: "the store " + withoutPassword(o.store),
 		cure: "start it, or name yours with --store or TIDEMARK_STORE",
