@@ -256,12 +256,9 @@ func TestUnreachable(t *testing.T) {
 // TestSilent: a server that takes the connection and says nothing is bounded by the timeout.
 func TestSilent(t *testing.T) {
 	srv := redisserver.Start(t)
-	s, err := redisstore.Open(bg, srv.URL(), redisstore.Options{Timeout: 50 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = s.Close() }()
-	command(t, raw(t, srv.Addr), "CLIENT", "PAUSE", "60000", "ALL")
+	s := open(t, srv.Addr)
+	s.SetTimeout(50 * time.Millisecond)
+	command(t, raw(t, srv.Addr), "CLIENT", "PAUSE", "3600000", "ALL")
 	if o := s.Apply(bg, []lane.Call{flush(ids, "", "1")})[0]; !errors.Is(o.Err, lane.ErrUnavailable) {
 		t.Fatalf("%+v, want ErrUnavailable", o)
 	}

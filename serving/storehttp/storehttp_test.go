@@ -201,14 +201,23 @@ func TestSilentOwner(t *testing.T) {
 	}))
 	defer srv.Close()
 	defer close(release)
-	c := storehttp.NewClient(storehttp.At(srv.URL), 50*time.Millisecond)
-	defer func() { _ = c.Close() }()
-	if o := c.Apply(bg, []lane.Call{{Lane: id, Name: "x", Set: "y"}})[0]; !errors.Is(o.Err, lane.ErrUnavailable) {
-		t.Errorf("apply: %+v, want ErrUnavailable", o)
+	silent := func(timeout time.Duration) (rows int) {
+		c := storehttp.NewClient(storehttp.At(srv.URL), timeout)
+		defer func() { _ = c.Close() }()
+		if o := c.Apply(bg, []lane.Call{{Lane: id, Name: "x", Set: "y"}})[0]; !errors.Is(o.Err, lane.ErrUnavailable) {
+			t.Errorf("apply: %+v, want ErrUnavailable", o)
+		}
+		if err := c.Scan(bg, "n", func(lane.RowID) error { rows++; return nil }); !errors.Is(err, lane.ErrUnavailable) {
+			t.Errorf("scan: %v, want ErrUnavailable", err)
+		}
+		return rows
 	}
-	rows := 0
-	if err := c.Scan(bg, "n", func(lane.RowID) error { rows++; return nil }); !errors.Is(err, lane.ErrUnavailable) || rows != 1 {
-		t.Errorf("scan: %v after %d rows, want ErrUnavailable after 1", err, rows)
+	// On a busy machine the row may come later than the owner may be silent; with more patience it comes first.
+	timeout := 50 * time.Millisecond
+	for silent(timeout) == 0 {
+		if timeout *= 2; timeout > time.Minute {
+			t.Fatal("no scan came to its row")
+		}
 	}
 }
 

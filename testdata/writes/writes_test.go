@@ -3,6 +3,7 @@ package writes
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -32,6 +33,8 @@ const (
 	// timeout is how long the client waits, late how much too late a late answer or request comes.
 	timeout = 300 * time.Millisecond
 	late    = 400 * time.Millisecond
+	// patience bounds what comes before the faults.
+	patience = time.Minute
 	// reportEvery is how often the long form says how far it is.
 	reportEvery = 20 * time.Second
 )
@@ -50,16 +53,8 @@ func TestWrites(t *testing.T) {
 	proxy := faultproxy.Start(t, srv.Addr)
 	raw := redis.NewClient(&redis.Options{Addr: srv.Addr, ReadTimeout: time.Minute})
 	defer func() { _ = raw.Close() }()
-	s, err := redisstore.Open(t.Context(), "redis://"+proxy.Addr, redisstore.Options{Timeout: timeout})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := prepare(t, "redis://"+proxy.Addr)
 	defer func() { _ = s.Close() }()
-	for _, o := range s.Apply(t.Context(), begin()) {
-		if o.Err != nil || !o.Applied {
-			t.Fatalf("beginning a lane: %+v", o)
-		}
-	}
 	before := readBooks(t, raw)
 
 	proxy.Random(seed, *oneInFlag, late)
@@ -100,6 +95,31 @@ func TestWrites(t *testing.T) {
 	for _, r := range []flush.Refusal{flush.Behind, flush.Absent, flush.Incarnation, flush.Gone} {
 		if all[r] > 0 {
 			t.Errorf("%d calls were refused as %s: the store lost marks (seed %d)", all[r], r, seed)
+		}
+	}
+}
+
+// prepare begins the lanes and opens the hasty store that the workers use. Neither is what is tested, so both get the time
+// that they need on a busy machine.
+func prepare(t *testing.T, url string) *redisstore.Store {
+	t.Helper()
+	patient, err := redisstore.Open(t.Context(), url, redisstore.Options{Timeout: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = patient.Close() }()
+	for _, o := range patient.Apply(t.Context(), begin()) {
+		if o.Err != nil || !o.Applied {
+			t.Fatalf("beginning a lane: %+v", o)
+		}
+	}
+	for end := time.Now().Add(patience); ; {
+		s, err := redisstore.Open(t.Context(), url, redisstore.Options{Timeout: timeout})
+		if err == nil {
+			return s
+		}
+		if !errors.Is(err, lane.ErrUnavailable) || time.Now().After(end) {
+			t.Fatal(err)
 		}
 	}
 }
