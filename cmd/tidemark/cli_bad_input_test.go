@@ -162,6 +162,46 @@ func TestJournalFaults(t *testing.T) {
 	}
 }
 
+// TestTwoJournals: a state folder that was restored from an older backup is refused beside the store that went on, and changes
+// nothing, also when it has gone on by itself in an empty store; the folder that belongs there is taken as before.
+func TestTwoJournals(t *testing.T) {
+	t.Parallel()
+	w := newRetailWorld(t)
+	w.block(0)
+	w.batch().want(t, exitOK)
+	own, backup := w.state, filepath.Join(t.TempDir(), "backup")
+	if err := os.CopyFS(backup, os.DirFS(own)); err != nil {
+		t.Fatal(err)
+	}
+	w.block(1)
+	w.batch().want(t, exitOK)
+	refused := func(when, cure string) {
+		t.Helper()
+		w.state = backup
+		r := w.batch().want(t, exitFailed)
+		for _, says := range []string{"view ", "store is ahead of the journal", cure, backup} {
+			if !strings.Contains(r.stderr, says) {
+				t.Errorf("%s: it does not say %q: %s", when, says, r.stderr)
+			}
+		}
+		if n := w.lines(); n != "16" {
+			t.Errorf("%s: there are %s lines", when, n)
+		}
+	}
+	refused("restored", "restore the newer state folder")
+	there := w.store
+	w.store = "pebble:" + filepath.Join(t.TempDir(), "other")
+	w.block(2)
+	w.batch().want(t, exitOK)
+	w.store = there
+	refused("gone on by itself", "restore the state folder that the store was filled from")
+	w.state = own
+	w.batch().want(t, exitOK)
+	if n := w.lines(); n != "24" {
+		t.Errorf("with its own folder there are %s lines", n)
+	}
+}
+
 // changed changes a file's bytes and returns what puts them back.
 func changed(t *testing.T, file string, change func(b []byte) []byte) (mend func()) {
 	t.Helper()
