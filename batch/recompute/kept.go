@@ -39,28 +39,36 @@ func (g *generation) copyingTo(source string, w *work) copying {
 	return c
 }
 
-// add copies a row. Fields that were not read, because the view does not use them, become nulls.
-func (k *kept) add(c *copying, b *column.Batch, row int) keptRow {
-	at := slices.IndexFunc(k.batches, func(own *column.Batch) bool { return own.Source == c.src && own.Partition == b.Partition })
+// next returns where the next row goes that is copied from a batch of this partition.
+func (k *kept) next(c *copying, partition int32) keptRow {
+	at := slices.IndexFunc(k.batches, func(own *column.Batch) bool { return own.Source == c.src && own.Partition == partition })
 	if at < 0 {
 		at = len(k.batches)
-		k.batches = append(k.batches, column.NewBatch(c.src, b.Partition, false))
+		k.batches = append(k.batches, column.NewBatch(c.src, partition, false))
 	}
-	to := k.batches[at]
-	to.N++
-	to.Offset = append(to.Offset, b.Offset[row])
-	to.Time = append(to.Time, b.Time[row])
-	to.Append = append(to.Append, b.Append[row])
-	to.AppendType = append(to.AppendType, b.AppendType[row])
-	to.Reject = append(to.Reject, b.Reject[row])
+	return keptRow{int32(at), int32(k.batches[at].N)}
+}
+
+// add copies rows. Fields that were not read, because the view does not use them, become nulls.
+func (k *kept) add(c *copying, b *column.Batch, rows []int32) {
+	to := k.batches[k.next(c, b.Partition).batch]
+	to.N += len(rows)
+	for _, row := range rows {
+		to.Offset = append(to.Offset, b.Offset[row])
+		to.Time = append(to.Time, b.Time[row])
+		to.Append = append(to.Append, b.Append[row])
+		to.AppendType = append(to.AppendType, b.AppendType[row])
+		to.Reject = append(to.Reject, b.Reject[row])
+	}
 	for i, from := range c.from {
-		if from < 0 {
-			to.Cols[i].AppendNull()
-		} else {
-			to.Cols[i].AppendFrom(&b.Cols[from], row)
+		for _, row := range rows {
+			if from < 0 {
+				to.Cols[i].AppendNull()
+			} else {
+				to.Cols[i].AppendFrom(&b.Cols[from], int(row))
+			}
 		}
 	}
-	return keptRow{int32(at), int32(to.N - 1)}
 }
 
 // compact drops the rows that none of the samples has.

@@ -10,7 +10,6 @@ import (
 	"math"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
 	"github.com/tidemark-io/tidemark/shared/column"
@@ -43,18 +42,25 @@ type sample struct {
 // which sinks whenever there are too many. An entity below the last bound was below all others, so that all of its events
 // are there; which entities these are depends on the log and the run, and on nothing else.
 type sampler struct {
-	run   uint64
-	bound atomic.Uint64
+	run uint64
 
 	mu      sync.Mutex
+	bound   uint64
 	samples map[string]*sample
 	kept    kept
+
+	chosen []chosenRows // scratch of take
+	rows   []int32      // scratch of take
+}
+
+// chosenRows are rows of a batch that are of a sample.
+type chosenRows struct {
+	of   *sample
+	rows []int32
 }
 
 func newSampler(run int64) *sampler {
-	s := &sampler{run: uint64(run), samples: map[string]*sample{}}
-	s.bound.Store(math.MaxUint64)
-	return s
+	return &sampler{run: uint64(run), samples: map[string]*sample{}, bound: math.MaxUint64}
 }
 
 // mix returns the number by which an entity is chosen. An odd factor permutes; the run shifts the order, so that other
@@ -65,34 +71,54 @@ func (s *sampler) mix(hash uint64) uint64 {
 
 // take keeps the rows at hand in a splitter that are of chosen entities.
 func (s *sampler) take(c *copying, sp *view.Splitter, b *column.Batch) {
-	sp.Each(func(hash uint64, key []byte, rows []int32) {
-		if mixed := s.mix(hash); mixed < s.bound.Load() {
-			for _, row := range rows {
-				s.keep(mixed, key, c, b, int(row))
-			}
-		}
-	})
-}
-
-func (s *sampler) keep(mixed uint64, key []byte, c *copying, b *column.Batch, row int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.chosen = s.chosen[:0]
+	before := s.bound
+	sp.Each(func(hash uint64, key []byte, rows []int32) {
+		if mixed := s.mix(hash); mixed < s.bound {
+			s.choose(mixed, key, rows)
+		}
+	})
+	if s.bound < before {
+		s.kept.compact(s.samples)
+	}
+	s.keep(c, b)
+}
+
+// choose notes that rows are of a chosen entity, which may be the one too many.
+func (s *sampler) choose(mixed uint64, key []byte, rows []int32) {
 	one := s.samples[string(key)]
 	if one == nil {
-		if mixed >= s.bound.Load() {
-			return // it has sunk meanwhile
-		}
 		one = &sample{mixed: mixed, key: bytes.Clone(key), row: -1}
 		s.samples[string(key)] = one
 		if len(s.samples) > maxSamples {
 			s.sink()
 		}
 	}
-	if one.events++; one.events > MaxSampleEvents {
-		one.kept = nil
-		return
+	one.events += len(rows)
+	s.chosen = append(s.chosen, chosenRows{one, rows})
+}
+
+// keep copies the rows of those chosen that have not sunk, and do not have too many, side by side: a column at a time.
+func (s *sampler) keep(c *copying, b *column.Batch) {
+	s.rows = s.rows[:0]
+	next := s.kept.next(c, b.Partition)
+	for _, ch := range s.chosen {
+		one := ch.of
+		switch {
+		case one.mixed >= s.bound:
+		case one.events > MaxSampleEvents:
+			one.kept = nil
+		default:
+			for range ch.rows {
+				one.kept = append(one.kept, next)
+				next.row++
+			}
+			s.rows = append(s.rows, ch.rows...)
+		}
 	}
-	one.kept = append(one.kept, s.kept.add(c, b, row))
+	s.kept.add(c, b, s.rows)
 }
 
 // sink lowers the bound so that half of the samples are left.
@@ -102,16 +128,15 @@ func (s *sampler) sink() {
 		all = append(all, one.mixed)
 	}
 	slices.Sort(all)
-	bound := all[Samples]
-	s.bound.Store(bound)
-	maps.DeleteFunc(s.samples, func(_ string, one *sample) bool { return one.mixed >= bound })
-	s.kept.compact(s.samples)
+	s.bound = all[Samples]
+	maps.DeleteFunc(s.samples, func(_ string, one *sample) bool { return one.mixed >= s.bound })
 }
 
-// place writes down where a row of the files lies, if it is one of the sample. change is the body that was merged into it;
+// place writes down where a row of the files lies, if it is one of the sample. It must not be called while rows are taken.
+// change is the body that was merged into it;
 // nil if the row is nothing else.
 func (s *sampler) place(r *runfile.Row, lane int, row int64, change []byte) {
-	if s.mix(r.Hash) >= s.bound.Load() {
+	if s.mix(r.Hash) >= s.bound {
 		return
 	}
 	s.mu.Lock()

@@ -164,7 +164,7 @@ func (c *chosen) runs(sh *shardRows, slotOf []int32) {
 }
 
 // Each calls yield with every key of the rows at hand: its hash, its bytes and its rows, in order; both slices are valid
-// during the call only. A key may come several times, each time with other rows.
+// as long as the rows are at hand. A key may come several times, each time with other rows.
 func (s *Splitter) Each(yield func(hash uint64, key []byte, rows []int32)) {
 	for i := range s.shards {
 		sh := &s.shards[i]
