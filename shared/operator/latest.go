@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/arena"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/tailsort"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
 	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/window"
@@ -64,6 +65,7 @@ type latestStates struct {
 
 	buf   []byte
 	order []dated  // scratch of settled
+	tail  []dated  // scratch of settled
 	out   []uint64 // scratch of compact
 	ids   []uint64 // scratch of Merge: the elements merged
 	marks marks    // of elements
@@ -145,13 +147,15 @@ type dated struct {
 // settled returns where the entries that count lie among all, newest first. Valid until the next call.
 func (s *latestStates) settled(all []uint64, newest int64) []dated {
 	s.order = s.order[:0]
-	sorted := true
+	sorted := 0 // how many entries are in order, from the first on: those that were settled before, if not all
 	for at := 0; at < len(all); at += s.stride {
-		sorted = sorted && (at == 0 || s.compare(all[at-s.stride:at], all[at:at+s.stride]) <= 0)
+		if n := len(s.order); sorted == n && (n == 0 || s.compare(all[at-s.stride:at], all[at:at+s.stride]) <= 0) {
+			sorted++
+		}
 		s.order = append(s.order, dated{all[at+latestOrder+orderTime], at})
 	}
-	if !sorted {
-		slices.SortFunc(s.order, func(a, b dated) int {
+	if sorted < len(s.order) {
+		s.tail = tailsort.Sort(s.order, sorted, s.tail, func(a, b dated) int {
 			if a.time != b.time {
 				return cmp.Compare(b.time, a.time)
 			}

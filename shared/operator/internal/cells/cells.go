@@ -3,9 +3,9 @@ package cells
 import (
 	"cmp"
 	"math"
-	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/operator/internal/arena"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/tailsort"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
 	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/window"
@@ -50,6 +50,7 @@ type Cells struct {
 	code            uint64
 
 	refs []ref    // scratch of settle
+	tail []ref    // scratch of collect
 	out  []uint64 // scratch of settle: valid until the next call
 
 	reader wire.Reader // of the state being merged
@@ -228,7 +229,7 @@ func (c *Cells) settle(slot int32, newest int64, free bool) []uint64 {
 // collect fills refs with the entries that newest leaves in reach, where they then belong, in order.
 func (c *Cells) collect(all []uint64, newest int64, free bool) {
 	c.refs = c.refs[:0]
-	sorted := true
+	sorted := 0 // how many refs are in order, from the first on: those that were settled before, if not all
 	for at := 0; at < len(all); at += c.stride {
 		code, ok := c.again(all[at], newest)
 		if !ok {
@@ -241,11 +242,13 @@ func (c *Cells) collect(all []uint64, newest int64, free bool) {
 		if c.ident > 1 {
 			r.key = all[at+1]
 		}
-		sorted = sorted && (len(c.refs) == 0 || compareRefs(c.refs[len(c.refs)-1], r) <= 0)
+		if n := len(c.refs); sorted == n && (n == 0 || compareRefs(c.refs[n-1], r) <= 0) {
+			sorted++
+		}
 		c.refs = append(c.refs, r)
 	}
-	if !sorted {
-		slices.SortFunc(c.refs, compareRefs)
+	if sorted < len(c.refs) {
+		c.tail = tailsort.Sort(c.refs, sorted, c.tail, compareRefs)
 	}
 }
 

@@ -1,0 +1,52 @@
+package tailsort_test
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/tidemark-io/tidemark/shared/operator/internal/tailsort"
+)
+
+// TestSortAgainstSorting sorts random numbers behind sorted ones of all lengths, none included.
+func TestSortAgainstSorting(t *testing.T) {
+	var scratch []int
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		s := make([]int, r.IntN(60))
+		for i := range s {
+			s[i] = r.IntN(1 + r.IntN(100))
+		}
+		n := r.IntN(len(s) + 1)
+		slices.Sort(s[:n])
+		want := slices.Sorted(slices.Values(s))
+		before := slices.Clone(s)
+		if scratch = tailsort.Sort(s, n, scratch, cmp.Compare[int]); !slices.Equal(s, want) {
+			t.Fatalf("seed %d: %v, of which %d are sorted, become %v", seed, before, n, s)
+		}
+	}
+}
+
+// BenchmarkSort sorts 200 numbers behind 300.
+func BenchmarkSort(b *testing.B) {
+	const sorted, all = 300, 500
+	r := rand.New(rand.NewPCG(1, 0))
+	from, s, scratch := make([]uint64, all), make([]uint64, all), []uint64(nil)
+	for i := range from {
+		from[i] = r.Uint64()
+	}
+	slices.Sort(from[:sorted])
+	b.Run("tail", func(b *testing.B) {
+		for b.Loop() {
+			copy(s, from)
+			scratch = tailsort.Sort(s, sorted, scratch, cmp.Compare[uint64])
+		}
+	})
+	b.Run("all", func(b *testing.B) {
+		for b.Loop() {
+			copy(s, from)
+			slices.SortFunc(s, cmp.Compare[uint64])
+		}
+	})
+}
