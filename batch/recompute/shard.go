@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
 	"github.com/tidemark-io/tidemark/shared/lane"
+	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/tile"
 	"github.com/tidemark-io/tidemark/shared/view"
 )
@@ -45,11 +46,17 @@ func (s *shard) end() { s.fold, s.last, s.notes, s.bytes = nil, nil, nil, 0 }
 func (s *shard) add(sp *view.Splitter, number int, blocks *blockRun) (grown int64) {
 	offsets, slots := sp.AddTo(s.fold, number)
 	s.events += int64(len(offsets))
+	s.last = slices.Grow(s.last, s.fold.Len()-len(s.last))
 	for len(s.last) < s.fold.Len() {
 		s.last = append(s.last, -1)
 	}
+	var block int32
+	var all position.Range // offsets of the block
 	for i, offset := range offsets {
-		if block := blocks.number(offset); s.last[slots[i]] != block {
+		if !all.Contains(offset) {
+			block, all = blocks.at(offset)
+		}
+		if s.last[slots[i]] != block {
 			s.last[slots[i]] = block
 			s.notes = append(s.notes, note{slots[i], block})
 		}

@@ -162,9 +162,10 @@ func (bt *blockTable) of(p position.Partition) *blockRun {
 	return nil
 }
 
-// number returns the number of the block that holds offset.
-func (r *blockRun) number(offset int64) int32 {
-	return r.base + int32(offset/r.block-r.From/r.block)
+// at returns the number of the block that holds offset, and all offsets of that block.
+func (r *blockRun) at(offset int64) (number int32, all position.Range) {
+	from := offset - offset%r.block
+	return r.base + int32(offset/r.block-r.From/r.block), position.Range{From: from, Next: from + r.block}
 }
 
 // header returns the header of the tiles of a block by its number.
