@@ -301,6 +301,9 @@ func (g *Generation) Readable() int64 {
 	for l := range g.lanes {
 		switch la := &g.lanes[l]; la.State() {
 		case flush.Ready:
+			if g.begun && (la.Next() < g.start || !g.current(l)) {
+				to = min(to, la.Next()) // it lost what is not in memory: Rewind goes back for it
+			}
 			if g.changed(l) > 0 {
 				to = min(to, g.since[l])
 			}

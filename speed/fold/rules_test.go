@@ -165,6 +165,30 @@ func TestEmptiedLaneIsFilledFromTheLog(t *testing.T) {
 	}
 }
 
+// TestLostIsNotReadable: what a lane has lost, or a lane that was emptied, is not readable, also before the log is read again
+// for it, and if nothing of it is in memory.
+func TestLostIsNotReadable(t *testing.T) {
+	for name, marks := range map[string][]lane.Marks{
+		"behind":  marksAt("aaaaaaaaaa", 16, 3, 16),
+		"emptied": append(slices.Clone(marksAt("aaaaaaaaaa", 16)[1:]), marksAt("bbbbbbbbbb", 3)[0]),
+	} {
+		r := newRules(t)
+		r.observe(marksAt("aaaaaaaaaa", 0))
+		r.Rewind()
+		r.read(16) // two blocks, which are gone when all is written
+		r.answer(applied)
+		if blocks, _ := r.Open(); blocks != 0 || r.Readable() != 16 {
+			t.Fatalf("%s: %d blocks are in memory, readable up to %d", name, blocks, r.Readable())
+		}
+		if r.observe(marks); r.Readable() != 3 {
+			t.Errorf("%s: readable up to %d", name, r.Readable())
+		}
+		if from, moved := r.Rewind(); !moved || from != 0 || r.Readable() != 0 {
+			t.Errorf("%s: it goes back to %d, %t, readable up to %d", name, from, moved, r.Readable())
+		}
+	}
+}
+
 // TestJumpForward: when all lanes are past the block at hand, it is left; when one is not, it is not.
 func TestJumpForward(t *testing.T) {
 	r := newRules(t)

@@ -369,7 +369,7 @@ type door struct {
 	delay time.Duration
 	hangs bool
 	away  bool // every request fails at once
-	calls int // requests that were let through
+	calls int  // requests that were let through
 	fate  func(c *lane.Call) error
 }
 
