@@ -106,3 +106,26 @@ func (i *instance) partition(name string) service.PartitionState {
 	}
 	return service.PartitionState{}
 }
+
+// TestNoLagWhereNothingIsToFold: the log of a partition ends where a block does, and all of it is in the store. Its next owner
+// has nothing to fold, and says that it is at the end.
+func TestNoLagWhereNothingIsToFold(t *testing.T) {
+	inWorld(t, 37, func(t *testing.T, w *world) {
+		topic := w.topics[0]
+		s := w.run(nil)
+		s.group.assign(everyPartition)
+		for w.produceTo(topic, 0, 1); topic.end(0)%topic.src.Block != 0; { // transactions' markers count, too
+			w.produceTo(topic, 0, 1)
+		}
+		time.Sleep(settle)
+		s.end(t)
+		end := topic.end(0)
+		s = w.run(nil)
+		s.group.assign(everyPartition)
+		time.Sleep(settle)
+		if p := s.partition("events/0"); p.Position != end || p.Mark != end || p.End != end {
+			t.Errorf("of a log that ends at %d it says %+v", end, p)
+		}
+		s.end(t)
+	})
+}

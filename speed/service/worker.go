@@ -162,16 +162,13 @@ func (w *worker) fold(s *stream, d delivery) {
 	if d.epoch != s.epoch {
 		return
 	}
-	now, fed, folded := time.Now(), len(w.gens), false
+	now, fed := time.Now(), len(w.gens)
 	for _, g := range w.gens {
 		if pos, ok := g.active(); ok && g.stream == s && d.next > pos && w.guard(g, func() { g.Add(d.batch, d.from, d.next) }) {
 			g.took(d, now, w.stats)
-			folded = true
 		}
 	}
-	if s.expect = d.next; s == w.lead && folded {
-		w.progress.change(func(p *PartitionState) { p.Position = d.next })
-	}
+	s.expect = d.next
 	w.stats.Folded.Add(int64(d.batch.N))
 	if len(w.gens) < fed {
 		w.steer() // without what panicked
@@ -331,6 +328,9 @@ func (w *worker) report() {
 	full := w.account(time.Now())
 	w.progress.change(func(s *PartitionState) {
 		s.Blocks, s.Bytes, s.Waiting, s.Damaged, s.Failed, s.Full, s.Mark = 0, 0, 0, 0, "", full, unknown
+		if pos, begun := w.furthest(); begun {
+			s.Position = pos // also where there was nothing to fold: the log may end where the marks are
+		}
 		s.End = max(end, s.Position)
 		for _, g := range w.gens {
 			blocks, bytes := g.Open()
@@ -344,6 +344,16 @@ func (w *worker) report() {
 			s.Failed = failed.Error()
 		}
 	})
+}
+
+// furthest returns up to where the log is folded for the generation that is furthest, if it is for any.
+func (w *worker) furthest() (pos int64, begun bool) {
+	for _, g := range w.gens {
+		if p, ok := g.Position(); ok {
+			pos, begun = max(pos, p), true
+		}
+	}
+	return pos, begun
 }
 
 // account adds up the time during which a generation could not fold for want of memory, and tells whether one cannot now.
