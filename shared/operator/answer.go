@@ -15,6 +15,14 @@ type Answerer interface {
 	AppendResult(dst []byte, slot int32, q *Query) (out []byte, ok bool)
 }
 
+// Reading is what States may implement that can read rows faster than they fold.
+type Reading interface {
+	// Alone says, before anything else is called, that slot 0 is the only one, and that nothing is folded: states are merged
+	// into it, read, and forgotten by Reset. It returns whether the parts of a row are best merged from the oldest on, which
+	// is mostly the largest; otherwise the newest comes first, so that lists of the latest elements are in order as they come.
+	Alone() (oldestFirst bool)
+}
+
 // AppendResult appends the JSON form of a result of any states to dst and returns true; of a null it returns dst as it is,
 // and false.
 func AppendResult(dst []byte, states States, slot int32, q *Query) (out []byte, ok bool) {

@@ -62,6 +62,8 @@ type topKStates struct {
 	op   *topKOperator
 	keys numbered
 
+	alone bool // there is one slot, into which rows are merged
+
 	groups []group  // scratch of AppendState
 	scores []scored // scratch of Result
 	where  []int32  // scratch of Result, by key number: place in scores + 1; all 0 between calls
@@ -81,6 +83,12 @@ const noKey = uint64(1<<64 - 1)
 type scored struct {
 	key   uint64
 	score wide.Score
+}
+
+// Alone implements Reading: the largest part of a row, whose keys need not be looked up, is best merged first.
+func (s *topKStates) Alone() (oldestFirst bool) {
+	s.alone = true
+	return true
 }
 
 // Fold implements States.
@@ -150,7 +158,10 @@ func (s *topKStates) Merge(slot int32, state []byte, newest int64) error {
 	}
 	r := s.BeginMerge(state)
 	n := r.Uvarint(uint64(len(state)))
-	s.keys.Expect(min(int(n), len(state)/minTopKBytes))
+	first := s.alone && s.keys.Len() == 0
+	if !first {
+		s.keys.Expect(min(int(n), len(state)/minTopKBytes))
+	}
 	var before []byte
 	for i := uint64(0); i < n && !r.Bad(); i++ {
 		key := r.Tuple(s.op.keys.tuple, false)
@@ -158,7 +169,13 @@ func (s *topKStates) Merge(slot int32, state []byte, newest int64) error {
 			r.Fail()
 			break
 		}
-		s.MergeGroup(slot, s.keys.ID(key), newest)
+		id := uint64(0)
+		if first { // the keys of a state are in order
+			id = s.keys.AddSorted(key)
+		} else {
+			id = s.keys.ID(key)
+		}
+		s.MergeGroup(slot, id, newest)
 		before = key
 	}
 	if n == 0 || !r.Done() || !s.EndMerge(newest) {
@@ -284,7 +301,7 @@ func (s *topKStates) listed(a, b *scored) bool {
 	if a.score != b.score {
 		return a.score.Above(&b.score)
 	}
-	return bytes.Compare(s.keys.Bytes(a.key), s.keys.Bytes(b.key)) < 0
+	return s.keys.Less(a.key, b.key)
 }
 
 // Reset implements States.

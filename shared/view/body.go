@@ -97,6 +97,17 @@ func (p *Plan) parseBody(b *tile.Body, enc []byte) error {
 
 // merge adds a parsed body to a slot whose newest event time becomes newest.
 func (f *Fold) merge(slot int, b *tile.Body, newest int64) error {
+	f.mergeEvents(slot, b, newest)
+	for i := range b.States {
+		if err := f.mergeState(slot, i, b, newest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mergeEvents adds what a parsed body says but its states.
+func (f *Fold) mergeEvents(slot int, b *tile.Body, newest int64) {
 	f.newest[slot] = newest
 	e := &f.entities[slot]
 	e.events += b.Events
@@ -108,14 +119,17 @@ func (f *Fold) merge(slot int, b *tile.Body, newest int64) error {
 			f.raise(e, id, p.Last)
 		}
 	}
-	for i, enc := range b.States {
-		if len(enc) == 0 || f.states[i] == nil {
-			continue
-		}
-		f.held[slot] |= heldBit(i)
-		if err := f.states[i].Merge(int32(slot), enc, newest); err != nil {
-			return fmt.Errorf("merging the state of %s: %w", f.plan.readersOf(i), err)
-		}
+}
+
+// mergeState adds one state of a parsed body.
+func (f *Fold) mergeState(slot, i int, b *tile.Body, newest int64) error {
+	enc := b.States[i]
+	if len(enc) == 0 || f.states[i] == nil {
+		return nil
+	}
+	f.held[slot] |= heldBit(i)
+	if err := f.states[i].Merge(int32(slot), enc, newest); err != nil {
+		return fmt.Errorf("merging the state of %s: %w", f.plan.readersOf(i), err)
 	}
 	return nil
 }

@@ -23,7 +23,9 @@ type Merger struct {
 	fold  *Fold             // of one slot, 0
 	all   []operator.States // those that Want has taken out of the fold, too
 	parts []Part
-	order []int // scratch of Finish: indices of parts
+
+	oldestFirst []bool // by state: operator.Reading
+	order       []int  // scratch of Finish: indices of the parts that are merged, the newest first
 }
 
 // Part is one tile of a row. Its bytes are those given to AddTile.
@@ -42,7 +44,13 @@ type Part struct {
 func (p *Plan) NewMerger() *Merger {
 	f := p.NewFold()
 	f.Slot(nil)
-	return &Merger{plan: p, fold: f, all: slices.Clone(f.states)}
+	m := &Merger{plan: p, fold: f, all: slices.Clone(f.states), oldestFirst: make([]bool, len(f.states))}
+	for i, states := range f.states {
+		if r, ok := states.(operator.Reading); ok {
+			m.oldestFirst[i] = r.Alone()
+		}
+	}
+	return m
 }
 
 // Want limits what is merged, from the next Reset on, to what these features need; nil means all. The others cannot be
@@ -110,25 +118,36 @@ func (m *Merger) Finish() error {
 		return err
 	}
 	var newest int64
+	m.order = m.order[:0]
 	for i := range m.parts {
 		part := &m.parts[i]
 		part.Leftover = part.Header.Kind == tile.KindBlock && m.covered(part.Header)
 		if !part.Leftover {
 			newest = max(newest, part.Body.Newest)
-		}
-	}
-	// With the row's newest event time known before the first merge, nothing is taken in that would be trimmed later. The
-	// newest tile goes first: lists of the latest elements are then in order as they come.
-	m.order = m.order[:0]
-	for i := range m.parts {
-		if !m.parts[i].Leftover {
 			m.order = append(m.order, i)
 		}
 	}
 	slices.SortFunc(m.order, func(a, b int) int { return cmp.Compare(m.parts[b].Body.Newest, m.parts[a].Body.Newest) })
+	// With the row's newest event time known before the first merge, nothing is taken in that would be trimmed later.
 	for _, i := range m.order {
-		part := &m.parts[i]
-		if err := m.fold.merge(0, &part.Body, newest); err != nil {
+		m.fold.mergeEvents(0, &m.parts[i].Body, newest)
+	}
+	for state, oldestFirst := range m.oldestFirst {
+		if err := m.mergeState(state, oldestFirst, newest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mergeState merges one state of all parts that count.
+func (m *Merger) mergeState(state int, oldestFirst bool, newest int64) error {
+	for k := range m.order {
+		if oldestFirst {
+			k = len(m.order) - 1 - k
+		}
+		part := &m.parts[m.order[k]]
+		if err := m.fold.mergeState(0, state, &part.Body, newest); err != nil {
 			return fmt.Errorf("tile %s: %w", part.Header.Name(), err)
 		}
 	}

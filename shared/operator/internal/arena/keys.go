@@ -21,6 +21,7 @@ type Keys struct {
 	table  []uint32  // number + 1, 0 = free; linear probing, at most half full
 	hashes []uint64  // by number
 	ends   []int     // by number: where its bytes end
+	sorted int       // so many keys, the first ones, are in order and not in the table
 	bytes  []byte
 }
 
@@ -67,8 +68,46 @@ func short(key []byte) uint64 {
 	return 0
 }
 
+// AddSorted returns the number of a key that follows the last one in the order of bytes; all keys before must have been added
+// so. Such keys are looked up by halves, later ones by their hash: who adds many, looks up few and forgets them all, as a
+// reader of a row does, is spared the hashes.
+func (k *Keys) AddSorted(key []byte) uint64 {
+	if k.sorted != len(k.ends) {
+		invariant.Fail("adding a key in order behind %d that are not", len(k.ends)-k.sorted)
+	}
+	k.sorted++
+	return k.append(key, 0)
+}
+
+// search returns the number of a key that was added in order, and whether it was.
+func (k *Keys) search(key []byte) (id uint64, ok bool) {
+	low, high := uint64(0), uint64(k.sorted)
+	for low < high {
+		mid := (low + high) / 2
+		if bytes.Compare(k.Bytes(mid), key) < 0 {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low, low < uint64(k.sorted) && bytes.Equal(k.Bytes(low), key)
+}
+
+// Less tells whether a key is before another one in the order of bytes.
+func (k *Keys) Less(a, b uint64) bool {
+	if sorted := uint64(k.sorted); a < sorted && b < sorted {
+		return a < b
+	}
+	return bytes.Compare(k.Bytes(a), k.Bytes(b)) < 0
+}
+
 // IDOf is ID of a key whose hash is known.
 func (k *Keys) IDOf(hash uint64, key []byte) uint64 {
+	if k.sorted > 0 {
+		if id, ok := k.search(key); ok {
+			return id
+		}
+	}
 	mask := uint64(len(k.table) - 1)
 	for at := hash & mask; ; at = (at + 1) & mask {
 		entry := k.table[at]
@@ -81,7 +120,18 @@ func (k *Keys) IDOf(hash uint64, key []byte) uint64 {
 	}
 }
 
+// add adds a key to the table, at a free place.
 func (k *Keys) add(key []byte, hash, at uint64) uint64 {
+	id := k.append(key, hash)
+	k.table[at] = uint32(id) + 1
+	if 2*(len(k.ends)-k.sorted) > len(k.table) {
+		k.rehash()
+	}
+	return id
+}
+
+// append adds a key, but not to the table.
+func (k *Keys) append(key []byte, hash uint64) uint64 {
 	id := len(k.ends)
 	// The arguments of invariant.Check would be boxed for every new key: the branch stands here.
 	if id >= math.MaxUint32 {
@@ -90,17 +140,13 @@ func (k *Keys) add(key []byte, hash, at uint64) uint64 {
 	k.bytes = append(k.bytes, key...)
 	k.ends = append(k.ends, len(k.bytes))
 	k.hashes = append(k.hashes, hash)
-	k.table[at] = uint32(id) + 1
-	if 2*len(k.ends) > len(k.table) {
-		k.rehash()
-	}
 	return uint64(id)
 }
 
 // Expect makes the table large enough for n more keys: who knows how many will come spares the table from growing by and
 // by.
 func (k *Keys) Expect(n int) {
-	if need := 2 * (len(k.ends) + n); need > len(k.table) {
+	if need := 2 * (len(k.ends) - k.sorted + n); need > len(k.table) {
 		k.resize(1 << bits.Len(uint(need-1)))
 	}
 }
@@ -117,8 +163,8 @@ func (k *Keys) resize(n int) {
 		k.table = make([]uint32, n)
 	}
 	mask := uint64(n - 1)
-	for id, hash := range k.hashes {
-		at := hash & mask
+	for id := k.sorted; id < len(k.hashes); id++ {
+		at := k.hashes[id] & mask
 		for k.table[at] != 0 {
 			at = (at + 1) & mask
 		}
@@ -132,6 +178,7 @@ func (k *Keys) Reset() {
 	clear(k.table)
 	k.table = k.table[:minTable]
 	k.hashes, k.ends, k.bytes = k.hashes[:0], k.ends[:0], k.bytes[:0]
+	k.sorted = 0
 }
 
 // Size returns the memory in use, roughly.

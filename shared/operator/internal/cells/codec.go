@@ -104,14 +104,13 @@ func (c *Cells) mergeTier(r *wire.Reader, slot int32, key uint64, tier int, newe
 		c.mergeRoom(slot, n, newest)
 	}
 	had, entries := c.Len(slot), c.Extend(slot, n)
-	if hop != 0 && c.plain.numbers > 0 {
-		if !c.readRun(r, entries, tier, key, last) {
-			c.Cut(slot, had) // what was read refers to nothing
+	if hop != 0 && c.plain != (plain{}) {
+		if size := c.readRun(r.Rest(), entries, tier, key, last); size > 0 {
+			r.Skip(size)
+			head := uint64(tier) << bucketBits
+			c.span.add(tier, int64(entries[0]-head), int64(entries[len(entries)-c.stride]-head))
 			return
 		}
-		base := uint64(tier) << bucketBits
-		c.span.add(tier, int64(entries[0]-base), int64(entries[len(entries)-c.stride]-base))
-		return
 	}
 	first, bucket := uint64(0), uint64(0)
 	for at := 0; at < len(entries); at += c.stride {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/bits"
 
 	"github.com/tidemark-io/tidemark/shared/column"
@@ -93,6 +94,10 @@ func AppendBytes(dst, s []byte) []byte {
 // but not all; otherwise none may.
 func (r *Reader) Tuple(t Tuple, nullable bool) []byte {
 	from, nulls := r.at, 0
+	if n := t.short(r.Rest()); n > 0 {
+		r.at += n
+		return r.b[from:r.at:r.at]
+	}
 	for i := range t {
 		m := &t[i]
 		if r.Null() {
@@ -174,6 +179,51 @@ func (r *Reader) Int() int64 {
 		return -int64(v)
 	}
 	return int64(v)
+}
+
+// The bytes of a word: their lowest and their highest bits.
+const (
+	lowBits  = 0x0101010101010101
+	highBits = 0x8080808080808080
+	wordLen  = 8
+)
+
+// short returns the length of the tuple at the beginning of b if all its members are short integers, or bytes without zero
+// bytes, and enough of b follows to look at it by words; otherwise 0.
+func (t Tuple) short(b []byte) (n int) {
+	for i := range t {
+		m := &t[i]
+		if n+1+wordLen > len(b) {
+			return 0
+		}
+		if !m.Bytes {
+			v, size := shortInt(b[n:])
+			if size == 0 || v < m.Low || v > m.High {
+				return 0
+			}
+			n += size
+			continue
+		}
+		if b[n] != tagBytes {
+			return 0
+		}
+		n++
+		for {
+			w := binary.LittleEndian.Uint64(b[n:])
+			// The lowest of the bits that are left marks the first zero byte.
+			if zeros := (w - lowBits) &^ w & highBits; zeros != 0 {
+				n += bits.TrailingZeros64(zeros)/8 + 2
+				break
+			}
+			if n += wordLen; n+wordLen > len(b) {
+				return 0
+			}
+		}
+		if n > len(b) || b[n-1] != endBytes {
+			return 0
+		}
+	}
+	return n
 }
 
 // shortInt reads an integer from 0 to 65,535, as most keys are; of any other n is 0.
