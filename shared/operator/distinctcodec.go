@@ -159,6 +159,7 @@ func (c *distinctCodec) merge(slot int32, state []byte, newest int64) bool {
 		c.left = r.Uvarint(hll.Registers * hll.MaxRank)
 	} else {
 		c.left = n
+		s.keys.Expect(int(n))
 		without := r.Uvarint(n)
 		if s.tiers[len(s.tiers)-1].Hop == 0 && without > 0 {
 			r.Fail() // all time holds every element

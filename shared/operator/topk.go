@@ -158,9 +158,12 @@ func (s *topKStates) Merge(slot int32, state []byte, newest int64) error {
 	}
 	r := s.BeginMerge(state)
 	n := r.Uvarint(uint64(len(state)))
-	first := s.alone && s.keys.Len() == 0
-	if !first {
-		s.keys.Expect(min(int(n), len(state)/minTopKBytes))
+	expected := min(int(n), len(state)/minTopKBytes)
+	s.ExpectMerge(slot, expected)
+	number := s.keys.AddSorted // the keys of a state are in order
+	if !s.alone || s.keys.Len() > 0 {
+		s.keys.Expect(expected)
+		number = s.keys.ID
 	}
 	var before []byte
 	for i := uint64(0); i < n && !r.Bad(); i++ {
@@ -169,13 +172,7 @@ func (s *topKStates) Merge(slot int32, state []byte, newest int64) error {
 			r.Fail()
 			break
 		}
-		id := uint64(0)
-		if first { // the keys of a state are in order
-			id = s.keys.AddSorted(key)
-		} else {
-			id = s.keys.ID(key)
-		}
-		s.MergeGroup(slot, id, newest)
+		s.MergeGroup(slot, number(key), newest)
 		before = key
 	}
 	if n == 0 || !r.Done() || !s.EndMerge(newest) {
@@ -278,28 +275,40 @@ const maxInserted = 64
 // insertBest returns those of scores that are above 0, the best first, at most limit. It reorders scores.
 func (s *topKStates) insertBest(limit int) []scored {
 	top := s.scores[:0] // it never reaches what is still to be read
-	for _, x := range s.scores {
+	for i := range s.scores {
+		x := s.scores[i]
 		if !x.score.Positive() {
 			continue
 		}
-		if len(top) < limit {
+		low, high := 0, len(top)
+		if high == limit {
+			if high--; !s.listed(&x, &top[high]) {
+				continue
+			}
+		} else {
 			top = append(top, x)
-		} else if !s.listed(&x, &top[limit-1]) {
-			continue
 		}
-		at := len(top) - 1
-		for ; at > 0 && s.listed(&x, &top[at-1]); at-- {
-			top[at] = top[at-1]
+		last := high
+		for low < high {
+			if mid := (low + high) / 2; s.listed(&x, &top[mid]) {
+				high = mid
+			} else {
+				low = mid + 1
+			}
 		}
-		top[at] = x
+		copy(top[low+1:last+1], top[low:last])
+		top[low] = x
 	}
 	return top
 }
 
 // listed tells whether a is listed before b, which is of another key.
 func (s *topKStates) listed(a, b *scored) bool {
-	if a.score != b.score {
-		return a.score.Above(&b.score)
+	if a.score.Above(&b.score) {
+		return true
+	}
+	if b.score.Above(&a.score) {
+		return false
 	}
 	return s.keys.Less(a.key, b.key)
 }

@@ -60,6 +60,7 @@ func replay(kind *operator.Kind, cfg operator.Config, gen Gen, seed uint64) (err
 		{"identity", l.identity},
 		{"newest jumps", l.jumps},
 		{"results", l.results},
+		{"rows", l.rows},
 		{"damage", l.damage},
 	} {
 		if err := law.check(); err != nil {

@@ -104,3 +104,40 @@ func sameText(states operator.States, slot int32, q *operator.Query, v operator.
 	}
 	return nil
 }
+
+// rows reads every entity as one who looks up rows does, in one slot that is used again: its parts merged in a random order
+// give the state and the results of the fold.
+func (l *laws) rows() error {
+	parts := l.randomParts()
+	reading := l.op.NewStates()
+	if r, ok := reading.(operator.Reading); ok {
+		r.Alone()
+	}
+	queries := l.queries()
+	for entity, want := range l.whole {
+		newest := max(0, l.world.newest[entity])
+		reading.Reset()
+		reading.Grow(1)
+		l.rng.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+		for _, p := range parts {
+			if err := reading.Merge(0, p.states[entity], newest); err != nil {
+				return err
+			}
+		}
+		for range min(3, len(queries)) {
+			q := queries[l.rng.IntN(len(queries))]
+			q.Newest, q.AsOf = newest, l.later(newest)
+			v := l.states.Result(int32(entity), &q)
+			if got := reading.Result(0, &q); !got.Equal(v) {
+				return fmt.Errorf("asking %+v: the fold answers %s, the row %s", q, v, got)
+			}
+			if err := sameText(reading, 0, &q, v); err != nil {
+				return fmt.Errorf("asking %+v of a row: %w", q, err)
+			}
+		}
+		if err := same(fmt.Sprintf("row %d", entity), reading.AppendState(nil, 0, newest), want); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"unsafe"
 )
@@ -73,14 +74,31 @@ func TestRoomIsReused(t *testing.T) {
 	}
 }
 
+// TestKeysAgainstAMap interns keys of all short lengths and some long ones; of every second world the first keys are added
+// in order.
 func TestKeysAgainstAMap(t *testing.T) {
 	keys := NewKeys()
-	for seed := range uint64(20) {
+	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		model := map[string]uint64{}
+		if seed%2 == 1 {
+			for i := range 100 + rng.IntN(200) {
+				key := strconv.Itoa(1000 + i*(1+int(seed)%5))
+				if id := keys.AddSorted([]byte(key)); id != uint64(i) {
+					t.Fatalf("seed %d: key %s, added in order, has number %d, want %d", seed, key, id, i)
+				}
+				model[key] = uint64(i)
+			}
+		}
 		for range rng.IntN(3000) {
-			key := fmt.Appendf(nil, "%d", rng.IntN(1000))
+			key := fmt.Appendf(nil, "%d", rng.IntN(3000))
+			if rng.IntN(10) == 0 {
+				key = append(key, "of a length that no word holds"...)
+			}
 			key = key[rng.IntN(len(key)):]
+			if rng.IntN(50) == 0 {
+				keys.Expect(rng.IntN(300))
+			}
 			want, seen := model[string(key)]
 			if !seen {
 				want = uint64(len(model))
@@ -88,6 +106,10 @@ func TestKeysAgainstAMap(t *testing.T) {
 			}
 			if id := keys.ID(key); id != want || !bytes.Equal(keys.Bytes(id), key) || keys.Len() != len(model) {
 				t.Fatalf("seed %d: key %q has number %d of %d, want %d of %d", seed, key, id, keys.Len(), want, len(model))
+			}
+			other := rng.Uint64N(uint64(keys.Len()))
+			if got, less := keys.Less(want, other), bytes.Compare(key, keys.Bytes(other)) < 0; got != less {
+				t.Fatalf("seed %d: %q before %q: %t", seed, key, keys.Bytes(other), got)
 			}
 		}
 		keys.Reset()

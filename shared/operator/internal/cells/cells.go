@@ -37,12 +37,14 @@ type Aggregate interface {
 // Cells is the sets of cells of many slots.
 type Cells struct {
 	arena.Runs
-	tiers  window.Tiers
-	agg    Aggregate
-	plain  plain
-	ident  int // words of identity: 1, or 2 with keys
-	stride int
-	last   []uint64 // by tier: the number of its last bucket
+	tiers window.Tiers
+	agg   Aggregate
+	plain plain
+	// isPlain says that the aggregate is of that kind.
+	isPlain bool
+	ident   int // words of identity: 1, or 2 with keys
+	stride  int
+	last    []uint64 // by tier: the number of its last bucket
 
 	// The bucket that the last row of the first tier fell into: [low, high), and its code. near is the age, in ms, up to
 	// which every event is in that tier.
@@ -65,7 +67,8 @@ type ref struct {
 
 // New returns cells of aggregates of words words for no slots yet.
 func New(tiers window.Tiers, agg Aggregate, words int, keyed bool) *Cells {
-	c := &Cells{tiers: tiers, agg: agg, plain: plainOf(agg), ident: 1}
+	c := &Cells{tiers: tiers, agg: agg, ident: 1}
+	c.plain, c.isPlain = plainOf(agg)
 	if keyed {
 		c.ident = 2
 	}

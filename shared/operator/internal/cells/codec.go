@@ -80,6 +80,10 @@ func (c *Cells) BeginMerge(state []byte) *wire.Reader {
 // MergeGroup reads a group and adds its cells to slot; the reader fails on what AppendGroup does not write.
 func (c *Cells) MergeGroup(slot int32, key uint64, newest int64) {
 	r := &c.reader
+	if size := c.mergeShort(r.Rest(), slot, key); size > 0 {
+		r.Skip(size)
+		return
+	}
 	tiers := r.Uvarint(1<<len(c.tiers) - 1)
 	if tiers == 0 {
 		r.Fail()
@@ -104,11 +108,10 @@ func (c *Cells) mergeTier(r *wire.Reader, slot int32, key uint64, tier int, newe
 		c.mergeRoom(slot, n, newest)
 	}
 	had, entries := c.Len(slot), c.Extend(slot, n)
-	if hop != 0 && c.plain != (plain{}) {
+	if hop != 0 && c.isPlain {
 		if size := c.readRun(r.Rest(), entries, tier, key, last); size > 0 {
 			r.Skip(size)
-			head := uint64(tier) << bucketBits
-			c.span.add(tier, int64(entries[0]-head), int64(entries[len(entries)-c.stride]-head))
+			c.addRun(tier, entries)
 			return
 		}
 	}
@@ -138,6 +141,38 @@ func (c *Cells) mergeTier(r *wire.Reader, slot int32, key uint64, tier int, newe
 		bucket++
 	}
 	c.span.add(tier, int64(first), int64(bucket-1))
+}
+
+// mergeShort reads the group at the beginning of b, if it is one of a plain aggregate with few cells of one tier, as most are,
+// and adds it to slot. It returns its length, 0 if it is another or damaged: then nothing was added.
+func (c *Cells) mergeShort(b []byte, slot int32, key uint64) (size int) {
+	if !c.isPlain || len(b) < 2 || b[0]|b[1] >= 0x80 {
+		return 0
+	}
+	tier, n := bits.TrailingZeros8(b[0]), int(b[1])
+	if b[0]&(b[0]-1) != 0 || tier >= len(c.tiers) || c.tiers[tier].Hop == 0 || n == 0 || n > c.Room(slot) {
+		return 0
+	}
+	entries := c.Extend(slot, n)
+	if size = c.readRun(b[2:], entries, tier, key, c.last[tier]); size == 0 {
+		c.Cut(slot, c.Len(slot)-n)
+		return 0
+	}
+	c.addRun(tier, entries)
+	return 2 + size
+}
+
+// addRun notes the first and the last bucket of entries that were read.
+func (c *Cells) addRun(tier int, entries []uint64) {
+	head := uint64(tier) << bucketBits
+	c.span.add(tier, int64(entries[0]-head), int64(entries[len(entries)-c.stride]-head))
+}
+
+// ExpectMerge makes room for n more entries of slot at once, if these are not so many that they had better be settled.
+func (c *Cells) ExpectMerge(slot int32, n int) {
+	if c.Len(slot)+n < mergeSettleEntries {
+		c.Reserve(slot, n)
+	}
 }
 
 // mergeSettleEntries is the length from which on a run that is merged into is settled when its room is used up, as a

@@ -10,19 +10,19 @@ type Plain interface {
 	Plain() (maxCount uint64, sum bool)
 }
 
-// plain is what Plain returns; without a count and a sum the aggregate is not of this kind.
+// plain is what Plain returns.
 type plain struct {
 	maxCount uint64
 	sum      bool
 }
 
-func plainOf(agg Aggregate) plain {
+// plainOf returns what an aggregate is made of, if it is plain.
+func plainOf(agg Aggregate) (made plain, ok bool) {
 	p, ok := agg.(Plain)
-	if !ok {
-		return plain{}
+	if ok {
+		made.maxCount, made.sum = p.Plain()
 	}
-	maxCount, sum := p.Plain()
-	return plain{maxCount, sum}
+	return made, ok
 }
 
 // readRun reads the cells of a tier with buckets, up to bucket last, from the beginning of b into entries, every word of

@@ -143,6 +143,63 @@ func TestTupleRefuses(t *testing.T) {
 	}
 }
 
+// TestShortTuples reads sound and damaged tuples at the end of the input, where they are read member by member, and with
+// bytes behind, where short ones are read by words: both give the same, or refuse.
+func TestShortTuples(t *testing.T) {
+	types := []Tuple{
+		{{Low: 0, High: 300}},
+		{{Low: math.MinInt64, High: math.MaxInt64}},
+		{{Bytes: true}},
+		{{Bytes: true}, {Low: -5, High: 70_000}},
+		{{Low: 0, High: 9}, {Bytes: true}, {Bytes: true}},
+	}
+	short, refused := 0, 0
+	for seed := range uint64(100_000) {
+		rng := rand.New(rand.NewPCG(seed, 11))
+		tuple := types[rng.IntN(len(types))]
+		var b []byte
+		for _, m := range tuple {
+			switch {
+			case m.Bytes:
+				text := make([]byte, rng.IntN(20))
+				for i := range text {
+					text[i] = byte(rng.IntN(1 + rng.IntN(256))) // of some many zeros
+				}
+				b = AppendBytes(b, text)
+			default:
+				b = AppendInt(b, int64(rng.Uint64()>>rng.IntN(64)))
+			}
+		}
+		if rng.IntN(3) == 0 {
+			b[rng.IntN(len(b))] ^= 1 << rng.IntN(8)
+		}
+		alone := NewReader(b)
+		want := alone.Tuple(tuple, false)
+		padded := append(slices.Clone(b), make([]byte, 2*wordLen)...)
+		if rng.IntN(2) == 0 {
+			padded = append(slices.Clone(b), bytes.Repeat([]byte{endBytes}, 2*wordLen)...)
+		}
+		behind := NewReader(padded)
+		got := behind.Tuple(tuple, false)
+		if alone.Bad() {
+			// With more behind, what was cut off may go on: it is sound then only if it does.
+			if refused++; !behind.Bad() && len(got) <= len(b) {
+				t.Fatalf("seed %d: %x is refused alone and read as %x", seed, b, got)
+			}
+			continue
+		}
+		if behind.Bad() || !bytes.Equal(got, want) {
+			t.Fatalf("seed %d: %x is %x alone, and %x (bad: %t) with bytes behind", seed, b, want, got, behind.Bad())
+		}
+		if tuple.short(padded) == len(want) {
+			short++
+		}
+	}
+	if short < 10_000 || refused < 10_000 {
+		t.Errorf("%d short ones, %d refused: the test has lost its point", short, refused)
+	}
+}
+
 // TestNulls reads just as many nulls as were asked for, and leaves what is no such tuple for another reader.
 func TestNulls(t *testing.T) {
 	for _, c := range []struct {
