@@ -107,7 +107,7 @@ the log's end. With --from it asks processes instead, and prints what each has c
 				return err
 			}
 			if await && !r.settled() {
-				return &classed{errUnreachable, fmt.Errorf("not every lane has reached the log's end (waited %v): is up running?", o.wait)}
+				return &classed{errUnreachable, fmt.Errorf("not every lane has reached the log's end (waited %v): do speed and batch (or up) run?", o.wait)}
 			}
 			return nil
 		},
