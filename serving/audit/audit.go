@@ -97,6 +97,7 @@ func (a *Auditor) settle(report *verify.Report, err error) time.Duration {
 		return min(minPause<<min(a.failed, 30), maxBackoff)
 	}
 	a.failed = 0
+	a.tell(report) // before it is counted: who is called by the counter finds in the log what it is
 	s := &a.Stats
 	s.Entities.Add(int64(report.Entities - report.Degraded))
 	s.Wrong.Add(int64(report.Wrong - report.Degraded))
@@ -104,7 +105,6 @@ func (a *Auditor) settle(report *verify.Report, err error) time.Duration {
 	s.Tiles.Add(report.Tiles)
 	s.Rounds.Add(1)
 	s.Last.Store(time.Now().UnixNano())
-	a.tell(report)
 	return time.Duration(float64(report.Entities) / a.cfg.Rate * float64(time.Second))
 }
 

@@ -97,10 +97,46 @@ func TestWrong(t *testing.T) {
 	})
 }
 
+// listener is told of each line of a log while it is written. It is slog's handler.
+type listener struct{ heard func() }
+
+func (l listener) Enabled(context.Context, slog.Level) bool  { return true }
+func (l listener) Handle(context.Context, slog.Record) error { l.heard(); return nil }
+func (l listener) WithAttrs([]slog.Attr) slog.Handler        { return l }
+func (l listener) WithGroup(string) slog.Handler             { return l }
+
+// TestToldFirst: what is counted has been told.
+func TestToldFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var a *audit.Auditor
+		told := false
+		a, err := audit.New(audit.Config{
+			Rate: 1,
+			Logger: slog.New(listener{func() {
+				if told = true; a.Stats.Wrong.Load() > 0 {
+					t.Error("it is counted before it is told")
+				}
+			}}),
+			Round: func(context.Context) (*verify.Report, error) {
+				return &verify.Report{Entities: 1, Wrong: 1, Faults: []verify.Fault{{View: "user", Entity: "u:1"}}}, nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Run(ctx)
+		if !told || a.Stats.Wrong.Load() == 0 {
+			t.Errorf("told: %t, %d counted", told, a.Stats.Wrong.Load())
+		}
+	})
+}
+
 // TestToldIsBounded: past a thousand wrong entities they are told by number.
 func TestToldIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, said := run(t, 10_000, 30*time.Second, func(n int) (*verify.Report, error) {
+		_, said := run(t, 10_000, 29500*time.Millisecond, func(n int) (*verify.Report, error) {
 			r := &verify.Report{Entities: 100, Wrong: 100}
 			for i := range 100 {
 				r.Faults = append(r.Faults, verify.Fault{View: "v", Entity: strings.Repeat("x", 100*n+i)})
