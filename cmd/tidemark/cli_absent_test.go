@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tidemark-io/tidemark/serving/storetest/ports"
 	"github.com/tidemark-io/tidemark/serving/storetest/redisserver"
 )
 
@@ -18,7 +19,7 @@ func TestAbsent(t *testing.T) {
 	t.Parallel()
 	redis := redisserver.Start(t)
 	redis.Stop()
-	in := &installation{t: t, job: "../../jobs/usedcar", kafka: listenAndLeave(t), store: redis.URL(), folder: t.TempDir()}
+	in := &installation{t: t, job: "../../jobs/usedcar", kafka: ports.Free(t), store: redis.URL(), folder: t.TempDir()}
 	broker := func() *process {
 		return tidemark(t, "broker", "--data", filepath.Join(in.folder, "broker"), "--listen", in.kafka)
 	}
@@ -78,14 +79,6 @@ func TestLargeRecords(t *testing.T) {
 	if n := strings.Count(r.stdout, "… (900"); n != 12 {
 		t.Errorf("%d large records are listed as rejected, want 12: %s", n, r.stdout)
 	}
-}
-
-// listenAndLeave returns an address where nobody listens, and where somebody can.
-func listenAndLeave(t *testing.T) string {
-	t.Helper()
-	var address string
-	t.Run("free address", func(t *testing.T) { address = listenSomewhere(t) })
-	return address
 }
 
 // pageOf returns the status and body of a page.

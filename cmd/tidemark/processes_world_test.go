@@ -25,6 +25,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/kafkalog"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/schema"
+	"github.com/tidemark-io/tidemark/serving/storetest/ports"
 )
 
 // How the processes are set up. Blocks are small and runs often, so that every fault meets a run under way.
@@ -80,7 +81,7 @@ func newFarm(t *testing.T, seed uint64, log logServer) *farm {
 		installation: &installation{t: t, job: "../../jobs/usedcar", kafka: log.Address(), store: redis.URL(), folder: t.TempDir()},
 		random:       rand.New(rand.NewPCG(seed, 0)), log: log, redis: redis, begun: time.Now(), running: map[string]*process{},
 	}
-	f.address = freeAddress(t)
+	f.address = ports.Free(t)
 	j, err := loadJob(f.job)
 	if err != nil {
 		t.Fatal(err)

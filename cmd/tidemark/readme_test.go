@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tidemark-io/tidemark/serving/storetest/ports"
 	"github.com/tidemark-io/tidemark/serving/storetest/redisserver"
 	"github.com/tidemark-io/tidemark/testdata/kafka"
 )
@@ -39,7 +40,7 @@ func TestReadmeOnYourOwn(t *testing.T) {
 	blocks[len(blocks)-2] = runsShown + blocks[len(blocks)-2]
 	dir := checkout(t)
 	out := inShell(t, dir, strings.Join(blocks, ""), "KAFKA="+kafka.Start(t).Addr, "REDIS="+redisserver.Start(t).Addr,
-		"HTTP="+freeAddress(t), "PASSWORD=a-secret")
+		"HTTP="+ports.Free(t), "PASSWORD=a-secret")
 
 	for what, said := range map[string]string{
 		"check":    `(?m)^job usedcar is fine`,

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tidemark-io/tidemark/serving/storetest/ports"
 )
 
 // Missing is why tests are left out on a machine without a server, and what would add them.
@@ -60,7 +62,7 @@ func run(t testing.TB, certs *Certs, args []string) *Server {
 	program, dir := find(t), t.TempDir()
 	var err error
 	for range startTries {
-		s := &Server{Addr: freeAddr(t), args: append([]string{program}, args...), dir: dir, tls: certs}
+		s := &Server{Addr: ports.Free(t), args: append([]string{program}, args...), dir: dir, tls: certs}
 		if err = s.start(); err == nil {
 			t.Cleanup(s.Kill)
 			return s
@@ -83,16 +85,6 @@ func find(t testing.TB) string {
 	}
 	t.Skip(Missing)
 	return ""
-}
-
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }() // it only held the port
-	return l.Addr().String()
 }
 
 // start runs the server and returns when it says that it is ready.
