@@ -15,13 +15,19 @@ import (
 	"github.com/tidemark-io/tidemark/serving/lookup"
 )
 
-// hanging are lookups that last until their context ends, and say so.
-type hanging chan error
+// hanging are lookups that last until their context ends, and say when they begin and why they end. One begins at a time.
+type hanging struct {
+	began chan struct{}
+	ended chan error
+}
+
+func newHanging() hanging { return hanging{make(chan struct{}, 1), make(chan error, 1)} }
 
 // Lookup implements api.Lookups.
 func (h hanging) Lookup(ctx context.Context, _ string, _ []string, _ lookup.Options) (*lookup.Answer, error) {
+	h.began <- struct{}{}
 	<-ctx.Done()
-	h <- context.Cause(ctx)
+	h.ended <- context.Cause(ctx)
 	return nil, context.Cause(ctx)
 }
 
@@ -58,11 +64,14 @@ func serveAPI(t *testing.T, lookups api.Lookups, timeout time.Duration) (address
 	return l.Addr().String()
 }
 
+// slowClient is how long clients have in TestSlowClients: also one that is quick needs some of it on a busy machine.
+const slowClient = 3 * time.Second
+
 // TestSlowClients: clients that do not end their header, their body, or their silence are cut, and others are answered
 // meanwhile.
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
-	address := serveAPI(t, make(hanging, 1), 300*time.Millisecond)
+	address := serveAPI(t, newHanging(), slowClient)
 	conns := map[string]net.Conn{}
 	for name, sent := range map[string]string{
 		"header": "GET /healthz HTTP/1.1\r\nHost: x\r\nX-",
@@ -100,7 +109,7 @@ func TestSlowClients(t *testing.T) {
 // TestHugeHeader: a request whose header has no end is refused.
 func TestHugeHeader(t *testing.T) {
 	t.Parallel()
-	address := serveAPI(t, make(hanging, 1), cliWait)
+	address := serveAPI(t, newHanging(), cliWait)
 	url := fmt.Sprintf("http://%s/v1/jobs/shop/views/user/profiles/%s", address, strings.Repeat("x", 4*httpHeaderBytes))
 	if code := statusOf(t, t.Context(), url); code != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("status %d", code)
@@ -110,13 +119,21 @@ func TestHugeHeader(t *testing.T) {
 // TestCancelledRequest: the work for a client that has gone ends with it.
 func TestCancelledRequest(t *testing.T) {
 	t.Parallel()
-	lookups := make(hanging, 1)
+	lookups := newHanging()
 	address := serveAPI(t, lookups, cliWait)
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(50*time.Millisecond, cancel)
+	defer cancel()
+	go func() {
+		select {
+		case <-lookups.began:
+		case <-time.After(cliWait):
+			t.Error("the request does not come to its lookup")
+		}
+		cancel()
+	}()
 	statusOf(t, ctx, "http://"+address+"/v1/jobs/shop/views/user/profiles/user:a")
 	select {
-	case err := <-lookups:
+	case err := <-lookups.ended:
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("the lookup ended by %v, not by its client's going", err)
 		}
