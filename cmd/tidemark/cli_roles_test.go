@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/tidemark-io/tidemark/serving/storetest/redisserver"
@@ -31,7 +33,7 @@ func (in *installation) roleArgs(name string, args ...string) []string {
 	case "batch":
 		all = append(append(append(all, kafka...), store...), "--state", filepath.Join(in.folder, "state"), "--block", cliBlock, "--cron", cliCron)
 	case "speed":
-		all = append(append(append(all, kafka...), store...), "--session-timeout", "1s")
+		all = append(append(append(all, kafka...), store...), "--session-timeout", cliSession)
 	case "audit":
 		all = append(append(append(all, kafka...), store...), "--audit-rate", "1000")
 	case "serve":
@@ -81,13 +83,22 @@ func TestRoles(t *testing.T) {
 	in.statusFrom(map[string]*process{"archive": arch, "batch": batch, "speed": speeds[1], "serve": serve, "audit": audit})
 
 	// A worker that ends in order leaves marks at the last record, and the other writes nothing that was written.
+	// Batch stands still meanwhile: it may raise marks between a worker's reading and its call.
+	signal := func(s os.Signal) {
+		if err := batch.cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signal(syscall.SIGSTOP)
 	before := speeds[1].refusals()
 	speeds[0].terminate()
 	in.gen(500)
-	in.awaitQuiet()
+	in.ask("status", "--await", "--wait", "60s").want(t, exitOK)
 	if after := speeds[1].refusals(); after != before {
 		t.Errorf("of the worker that took over, calls met marks that it did not expect: %s, before %s", after, before)
 	}
+	signal(syscall.SIGCONT)
+	in.awaitQuiet()
 	t.Log(in.verified())
 	for _, p := range []*process{arch, batch, speeds[1], serve, audit} {
 		p.terminate()
@@ -114,22 +125,28 @@ func everyRoleAnswers(t *testing.T, all map[string]*process) {
 		for path, want := range map[string]string{
 			"/healthz": "^ok$", "/readyz": "^ready$", "/metrics": "process_cpu_seconds_total", "/v1/status": `"role":"` + role + `"`, "/v1/nonsense": "no such route",
 		} {
-			code, body := fetch(t, http.MethodGet, base+path, "", nil)
-			if !regexp.MustCompile(want).MatchString(strings.TrimSpace(body)) || (code == http.StatusOK) != (path != "/v1/nonsense") {
-				t.Errorf("%s of %s: %d %.300s", path, role, code, body)
-			}
+			soon(t, path+" of "+role, func() error {
+				code, body := fetch(t, http.MethodGet, base+path, "", nil)
+				if !regexp.MustCompile(want).MatchString(strings.TrimSpace(body)) || (code == http.StatusOK) != (path != "/v1/nonsense") {
+					return fmt.Errorf("%s of %s: %d %.300s", path, role, code, body)
+				}
+				return nil
+			})
 		}
 		code, body := fetch(t, http.MethodGet, base+"/v1/jobs/usedcar/views/user/profiles/user_id:u1?frontier=1", "", nil)
 		if serves := role == "serve"; (code == http.StatusOK && strings.Contains(body, `"frontier":{"events/0":`)) != serves {
 			t.Errorf("a lookup at %s: %d %.300s", role, code, body)
 		}
-		_, status := fetch(t, http.MethodGet, base+"/v1/status", "", nil)
-		var s processStatus
-		unmarshal(t, status, &s)
-		if (len(s.Archive) > 0) != (role == "archive") || (len(s.Speed) > 0) != (role == "speed") || (s.Batch != "") != (role == "batch") ||
-			(len(s.Views) > 0) != (role != "archive") {
-			t.Errorf("status of %s: %s", role, status)
-		}
+		soon(t, "status of "+role, func() error {
+			_, status := fetch(t, http.MethodGet, base+"/v1/status", "", nil)
+			var s processStatus
+			unmarshal(t, status, &s)
+			if (len(s.Archive) > 0) != (role == "archive") || (len(s.Speed) > 0) != (role == "speed") || (s.Batch != "") != (role == "batch") ||
+				(len(s.Views) > 0) != (role != "archive") {
+				return fmt.Errorf("status of %s: %s", role, status)
+			}
+			return nil
+		})
 	}
 }
 
@@ -246,8 +263,13 @@ func TestGrace(t *testing.T) {
 		speed.isReady("speed")
 		in.ask("status", "--await", "--wait", "60s").want(t, exitOK)
 		server.Suspend(t)
+		const folded = "tidemark_speed_records_folded_total"
+		before := speed.metric(folded)
 		in.gen(500)
-		poll(t, "records to be folded", func() bool { return speed.metric("tidemark_speed_records_folded_total") >= 500 })
+		poll(t, "records to be folded", func() bool {
+			n, shown := speed.figure(folded)
+			return shown && n >= before+500
+		})
 		signal(speed, sigterm)
 		if c.twice {
 			speed.await("draining", cliWait)

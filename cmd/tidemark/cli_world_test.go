@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,6 +20,11 @@ const (
 	cliCron  = "@every 1s"
 	cliWait  = time.Minute // for whatever a test waits for; on an idle machine it takes a few seconds
 	pollPace = 50 * time.Millisecond
+	// cliSession is that of a group's members. Half of it bounds a request to the group, and a process that is not let run
+	// for as long loses its partitions for a moment.
+	cliSession = "6s"
+	// shortSession is for tests that kill and begin again, and would wait long for the dead one's partitions.
+	shortSession = "1s"
 )
 
 // upSmall runs all roles with small blocks, and returns when they are ready.
@@ -72,6 +78,21 @@ func poll(t testing.TB, what string, done func() bool) {
 		case <-time.After(pollPace):
 		}
 	}
+}
+
+// soon calls check, at a pace, until it finds nothing wrong; else the test fails with what it found last.
+func soon(t testing.TB, what string, check func() error) {
+	t.Helper()
+	last := errors.New("it was not looked at")
+	defer func() {
+		if last != nil {
+			t.Error(last)
+		}
+	}()
+	poll(t, what, func() bool {
+		last = check()
+		return last == nil
+	})
 }
 
 // awaitRuns waits until batch has published at least n runs of every view, and none is under way.
@@ -138,17 +159,6 @@ func listenSomewhere(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	return l.Addr().String()
-}
-
-// freeAddress returns an address that nobody listens at.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
 	return l.Addr().String()
 }
 

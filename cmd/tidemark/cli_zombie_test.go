@@ -68,20 +68,30 @@ func overtaken(t *testing.T, p *process) int {
 	return p.metric(`tidemark_store_refusals_total{kind="` + flush.Further.String() + `"}`)
 }
 
-// metric reads a whole number from a process's metrics.
+// metric reads a whole number from a process's metrics, which is to be there.
 func (p *process) metric(name string) int {
+	p.t.Helper()
+	n, shown := p.figure(name)
+	if !shown {
+		p.t.Fatalf("%s is not among the metrics:\n%s", name, p.out)
+	}
+	return n
+}
+
+// figure reads a whole number from a process's metrics, if they show it now.
+func (p *process) figure(name string) (n int, shown bool) {
 	t := p.t
 	t.Helper()
 	code, body := fetch(t, http.MethodGet, "http://"+httpOf(t, p.out.String())+"/metrics", "", nil)
 	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\d+)$`).FindStringSubmatch(body)
 	if code != http.StatusOK || m == nil {
-		t.Fatalf("metrics: %d, no %s in\n%s", code, name, body)
+		return 0, false
 	}
 	n, err := strconv.Atoi(m[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n
+	return n, true
 }
 
 // TestZombiesOnPebble is the same within one process, which is all that an embedded store admits: two speed layers beside

@@ -131,7 +131,7 @@ type crashWorld struct {
 func (w *crashWorld) live(env []string, args ...string) *process {
 	w.t.Helper()
 	all := w.flags("up", w.job, "--state", filepath.Join(w.folder, "state"), "--cron", cliCron, "--block", cliBlock, "--base-every", "2",
-		"--tail-age", "0", "--session-timeout", "1s", "--wait", "30s")
+		"--tail-age", "0", "--session-timeout", shortSession, "--wait", "30s")
 	w.up = tidemarkWith(w.t, append([]string{withGrace + "=" + crashGrace.String()}, env...), append(all, args...)...)
 	return w.up
 }
@@ -139,15 +139,18 @@ func (w *crashWorld) live(env []string, args ...string) *process {
 // awaitRun waits until every view has a run that is in all lanes, whatever is under way besides.
 func (w *crashWorld) awaitRun() {
 	w.t.Helper()
-	poll(w.t, "a published run of each view", func() bool {
-		var all []versionReport
-		unmarshal(w.t, w.askBatch("versions", "-o", "json").want(w.t, exitOK).stdout, &all)
-		published := len(all) > 0
-		for i := range all {
-			published = published && len(all[i].Runs) > 0 && all[i].Runs[0].Published == all[i].Lanes
-		}
-		return published
-	})
+	poll(w.t, "a published run of each view", w.published)
+}
+
+// published tells whether every view has a run that is in all lanes.
+func (w *crashWorld) published() bool {
+	var all []versionReport
+	unmarshal(w.t, w.askBatch("versions", "-o", "json").want(w.t, exitOK).stdout, &all)
+	published := len(all) > 0
+	for i := range all {
+		published = published && len(all[i].Runs) > 0 && all[i].Runs[0].Published == all[i].Lanes
+	}
+	return published
 }
 
 // flow makes events come until the armed process has died.
@@ -178,9 +181,10 @@ func ending(w *crashWorld, armed []string) *process {
 func joined(w *crashWorld, armed []string) *process {
 	w.store = redisserver.Start(w.t).URL()
 	w.flow(crashTrickle)
-	p := w.live(armed, "--instance", "one")
+	p := w.live(armed, "--instance", "one", "--session-timeout", cliSession)
 	p.await("ready role=up", crashWait)
-	w.awaitRun()
+	// A heartbeat that comes late ends the group's generation too: then it has died before anybody came, at its place.
+	poll(w.t, "a published run of each view, or the death", func() bool { return !p.lives() || w.published() })
 	for p.lives() {
 		other := w.live(nil, "--instance", "two")
 		poll(w.t, "the other to have partitions, or the first one to die", func() bool {

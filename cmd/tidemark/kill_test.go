@@ -44,7 +44,7 @@ func killTest(t *testing.T, in *installation, after func(kill int)) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	gen := tidemark(t, "gen", "../../jobs/usedcar", "--kafka", in.kafka, "--events", strconv.Itoa(killEvents), "--rate", strconv.Itoa(killRate))
 	for kill := range kills {
-		up := in.up()
+		up := in.up("--session-timeout", shortSession)
 		at := int64((kill+1)*killEvents/(kills+1) + r.IntN(killEvents/(2*kills)))
 		in.awaitRecords(at)
 		up.kill()
@@ -53,7 +53,7 @@ func killTest(t *testing.T, in *installation, after func(kill int)) {
 	if code := gen.exit(5 * time.Minute); code != 0 {
 		t.Fatalf("gen: exit code %d\n%s", code, gen.out)
 	}
-	up := in.up()
+	up := in.up("--session-timeout", shortSession)
 	up.await("ready role=up", time.Minute)
 	in.awaitTakenIn()
 	t.Log(in.verified())

@@ -22,6 +22,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/view"
 	"github.com/tidemark-io/tidemark/speed/flush"
 	"github.com/tidemark-io/tidemark/testdata/kafka"
+	"github.com/tidemark-io/tidemark/serving/storetest/ports"
 )
 
 var (
@@ -44,7 +45,7 @@ type development struct {
 }
 
 func newDevelopment(t *testing.T) *development {
-	d := &development{address: freeAddress(t), data: t.TempDir()}
+	d := &development{address: ports.Free(t), data: t.TempDir()}
 	d.start(t)
 	return d
 }
@@ -283,16 +284,18 @@ func oneLane(f *farm) {
 			hit = append(hit, name)
 		}
 	}
-	f.goesOn()
 	from := f.clients.now()
+	f.signal("batch", syscall.SIGSTOP) // or the lane may be filled before anybody asks
 	if err := store.EmptyLane(f.t.Context(), f.catalog.store, victim); err != nil {
 		f.t.Fatal(err)
 	}
 	f.clients.lost(from, hit...)
-	f.until("answers that say that the lane is being filled, and then claim again", func() (bool, error) {
+	f.until("answers that say that the lane is to be filled", func() (bool, error) {
 		degraded, _ := f.clients.seen(from, func(e string) bool { return slices.Contains(hit, e) })
 		return degraded > 0, nil
 	})
+	f.goesOn()
+	f.signal("batch", syscall.SIGCONT)
 	f.until("the lane to be whole", func() (bool, error) {
 		marks, err := f.catalog.store.Marks(f.t.Context(), []lane.ID{victim})
 		return err == nil && lookup.Claims(marks[0]) == "", err
@@ -314,16 +317,21 @@ func emptied(f *farm) {
 	f.clients.lost(from)
 }
 
-// restored restarts Redis with what it had when it was saved. One worker does not run meanwhile, so that it is told of what
-// was lost by the answer to a call, and not by the marks that it reads after a broken one.
+// restored restarts Redis with what it had when it was saved. The workers do not run meanwhile, so that they are told of what
+// was lost by the answers to calls, and not by the marks that they read after a broken one; and neither is one to bring the
+// other's marks further before it makes its calls, however long the restart takes.
 func restored(f *farm, file string) {
 	f.moment()
-	f.signal("speed a", syscall.SIGSTOP)
+	for _, worker := range []string{"speed a", "speed b"} {
+		f.signal(worker, syscall.SIGSTOP)
+	}
 	from := f.clients.now()
 	f.goesOn()
 	f.redis.RestartFrom(f.t, file)
 	f.clients.lost(from)
-	f.signal("speed a", syscall.SIGCONT)
+	for _, worker := range []string{"speed a", "speed b"} {
+		f.signal(worker, syscall.SIGCONT)
+	}
 }
 
 // slow stops Redis until a call's time is over, so that nobody knows what became of it.
