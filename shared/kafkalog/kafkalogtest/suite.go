@@ -17,7 +17,7 @@ import (
 )
 
 // caseTimeout bounds one case.
-const caseTimeout = 60 * time.Second
+const caseTimeout = 2 * time.Minute
 
 // Cluster says where the broker under test is.
 type Cluster struct {
