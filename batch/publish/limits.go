@@ -10,7 +10,7 @@ import (
 // Limits bound how hard a publisher works the store. A zero field is its default; a negative rate is no limit.
 type Limits struct {
 	// RowsPerSecond that are written; default 10,000. Readers of a Redis noticed nothing up to it, and 4 ms at twice as
-	// many.
+	// many. A sweep that goes on beside deletes at most as many again.
 	RowsPerSecond float64
 	// BytesPerSecond of keys, tiles and names; default 65 MB.
 	BytesPerSecond float64

@@ -36,6 +36,9 @@ func besides(all []publish.Status, err error) bool {
 
 // care keeps manifests and lanes until ctx ends or something fatal happens.
 func (s *Service) care(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer s.awaitSweep()
+	defer cancel()
 	trouble := &trouble{s: s}
 	for {
 		all, err := s.careOnce(ctx)
@@ -181,12 +184,4 @@ func (s *Service) pass(ctx context.Context) ([]publish.Status, error) {
 		s.tell(e)
 	}
 	return all, err
-}
-
-func (s *Service) sweep(ctx context.Context, all []publish.Status) error {
-	n, err := s.sweeper.Sweep(ctx, append(all, s.gone.seen...))
-	if n > 0 {
-		s.tell(Event{Kind: EventSwept, Done: n})
-	}
-	return err
 }

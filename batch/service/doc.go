@@ -2,7 +2,7 @@
 // new in the archive, and takes care of the lanes.
 //
 //	tick  (cron)         list the archive → register a run of each generation → recompute → check → journal
-//	care  (each second)  manifest in the store → marks of all lanes → begin, bring, sweep, tidy
+//	care  (each second)  manifest in the store → marks of all lanes → begin, bring, sweep (beside, if it takes long), tidy
 //
 // The two know each other through the journals alone: what is checked is published. A process that dies in either goes on
 // where journals and marks say; two processes over one state folder waste work and break nothing.

@@ -40,7 +40,7 @@ func (s *Service) drop(ctx context.Context) error {
 			err = removeFiles(d.files)
 		}
 		if changed > 0 {
-			s.sweeper.Forget(d.namespace) // rows may be back, and readers may have read marks that were
+			s.sweeping.forget = append(s.sweeping.forget, d.namespace) // rows may be back, and readers may have read marks that were
 			s.tell(Event{Kind: EventDropped, View: d.view, Generation: d.number})
 		}
 		s.gone.seen = append(s.gone.seen, st)

@@ -38,9 +38,10 @@ type Service struct {
 
 	// Of generations that are built beside the served one, by identity: the archive has nothing that a run could be made
 	// of, so that their lanes are begun without one.
-	bare map[string]bool
-	kick chan struct{} // asks for a tick before its time
-	gone dropping
+	bare     map[string]bool
+	kick     chan struct{} // asks for a tick before its time
+	gone     dropping
+	sweeping sweeping
 
 	known   chan struct{} // closed when the journals have been held against the store's manifests, and agreed
 	knownBy sync.Once
