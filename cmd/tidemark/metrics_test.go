@@ -198,11 +198,14 @@ func TestMetrics(t *testing.T) {
 	}
 	for m, want := range map[*metric]float64{
 		metricInfo: 1, metricLag: 0, metricArchiveStopped: 0, metricStopped: 0, metricBatchFailed: 0, metricFull: 0,
-		metricLookupKeys: 4, metricLookupFound: 2, metricLookupFailed: 1, metricAuditWrong: 0,
+		metricLookupKeys: 4, metricLookupFound: 2, metricLookupFailed: 1, metricLookupRequests: 4, metricAuditWrong: 0,
 	} {
 		if got := families[m.name].total(); got != want {
 			t.Errorf("%s is %v in all, want %v", m.name, got, want)
 		}
+	}
+	if e := families[metricLookupRequests.name]; e.total(`"2xx"`) != 3 || e.total(`"4xx"`) != 1 {
+		t.Errorf("%s: %v", metricLookupRequests.name, e.series)
 	}
 	for m, least := range map[*metric]float64{ // gen has some that are rejected; tails are written again
 		metricFolded: 3007, metricRejected: 7, metricArchiveRecords: 3007, metricArchiveRejected: 7, metricArchiveRows: 3007,

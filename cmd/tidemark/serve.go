@@ -58,7 +58,7 @@ func (n *node) startHTTP(ctx context.Context) error {
 func (n *node) routes(ctx context.Context) (*http.ServeMux, error) {
 	mux := http.NewServeMux()
 	a := api.New(api.Config{Job: n.job.Name, Lookups: n.reader, Ready: n.ready, Now: time.Now})
-	a.Latency = n.metrics.serve.lookup
+	a.Latency, a.Answered = n.metrics.serve.lookup, n.metrics.serve.answered
 	a.RegisterProbes(mux)
 	mux.Handle("GET /metrics", n.metrics.handler())
 	mux.HandleFunc("GET /v1/status", n.serveStatus)

@@ -41,6 +41,8 @@ type API struct {
 	cfg Config
 	// Latency, if set, is told of each lookup answered: how long it took and of how many keys it was.
 	Latency func(d time.Duration, keys int)
+	// Answered, if set, is told of the status of each request for lookups, also of those that fail.
+	Answered func(status int)
 }
 
 // New returns the API.
@@ -53,8 +55,21 @@ func New(cfg Config) *API {
 
 // RegisterLookups puts the routes of lookups on mux.
 func (a *API) RegisterLookups(mux *http.ServeMux) {
-	mux.HandleFunc("GET /v1/jobs/{job}/views/{view}/profiles/{key...}", a.get)
-	mux.HandleFunc("POST /v1/jobs/{job}/views/{view}/profiles:batchGet", a.batchGet)
+	mux.HandleFunc("GET /v1/jobs/{job}/views/{view}/profiles/{key...}", a.counted(a.get))
+	mux.HandleFunc("POST /v1/jobs/{job}/views/{view}/profiles:batchGet", a.counted(a.batchGet))
+}
+
+// counted tells Answered of what a handler answers, of one that panics as of an internal error.
+func (a *API) counted(handle func(http.ResponseWriter, *http.Request) int) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusInternalServerError
+		defer func() {
+			if a.Answered != nil {
+				a.Answered(status)
+			}
+		}()
+		status = handle(w, r)
+	}
 }
 
 // RegisterProbes puts on mux what every process answers, also one that has nothing to look up: whether it lives, whether it
@@ -75,24 +90,22 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) {
 	writeText(w, http.StatusOK, "ready")
 }
 
-// get answers one profile.
-func (a *API) get(w http.ResponseWriter, r *http.Request) {
+// get answers one profile, and returns the status.
+func (a *API) get(w http.ResponseWriter, r *http.Request) int {
 	opt, err := optionsOf(r.URL.Query().Get("features"), r.URL.Query().Get("as_of"), r.URL.Query().Get("frontier"))
 	if err != nil {
-		writeProblem(w, problem{Status: http.StatusBadRequest, Title: "bad parameter", Detail: err.Error()})
-		return
+		return writeProblem(w, problem{Status: http.StatusBadRequest, Title: "bad parameter", Detail: err.Error()})
 	}
 	key := r.PathValue("key")
-	answer, ok := a.lookup(w, r, []string{key}, opt)
-	if !ok {
-		return
+	answer, status := a.lookup(w, r, []string{key}, opt)
+	if answer == nil {
+		return status
 	}
 	defer answer.Release()
 	if err := answer.Profiles[0].Err; err != nil {
-		writeProblem(w, problemOf(err))
-		return
+		return writeProblem(w, problemOf(err))
 	}
-	writeJSON(w, func(b []byte) []byte {
+	return writeJSON(w, func(b []byte) []byte {
 		b = appendHead(b, a.cfg.Job, answer)
 		b = appendProfile(b, answer, &answer.Profiles[0], a.cfg.Now())
 		return append(b, '}', '\n')
@@ -107,8 +120,8 @@ type batchRequest struct {
 	Frontier bool     `json:"frontier"`
 }
 
-// batchGet answers many profiles of one generation, in the order asked for, doubles kept, errors per key.
-func (a *API) batchGet(w http.ResponseWriter, r *http.Request) {
+// batchGet answers many profiles of one generation, in the order asked for, doubles kept, errors per key. It returns the status.
+func (a *API) batchGet(w http.ResponseWriter, r *http.Request) int {
 	var req batchRequest
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, MaxBodyBytes))
 	d.DisallowUnknownFields()
@@ -117,37 +130,32 @@ func (a *API) batchGet(w http.ResponseWriter, r *http.Request) {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			status = http.StatusRequestEntityTooLarge
 		}
-		writeProblem(w, problem{Status: status, Title: "bad body", Detail: err.Error()})
-		return
+		return writeProblem(w, problem{Status: status, Title: "bad body", Detail: err.Error()})
 	}
 	if len(req.Keys) > MaxKeys {
-		writeProblem(w, problem{Status: http.StatusBadRequest, Title: "too many keys", Detail: fmt.Sprintf("%d keys; at most %d a request", len(req.Keys), MaxKeys)})
-		return
+		return writeProblem(w, problem{Status: http.StatusBadRequest, Title: "too many keys", Detail: fmt.Sprintf("%d keys; at most %d a request", len(req.Keys), MaxKeys)})
 	}
 	opt, err := optionsOf("", req.AsOf, "")
 	if err != nil {
-		writeProblem(w, problem{Status: http.StatusBadRequest, Title: "bad parameter", Detail: err.Error()})
-		return
+		return writeProblem(w, problem{Status: http.StatusBadRequest, Title: "bad parameter", Detail: err.Error()})
 	}
 	opt.Features, opt.Frontier = req.Features, req.Frontier
-	answer, ok := a.lookup(w, r, req.Keys, opt)
-	if !ok {
-		return
+	answer, status := a.lookup(w, r, req.Keys, opt)
+	if answer == nil {
+		return status
 	}
 	defer answer.Release()
-	writeJSON(w, func(b []byte) []byte { return AppendAnswer(b, a.cfg.Job, answer, a.cfg.Now()) })
+	return writeJSON(w, func(b []byte) []byte { return AppendAnswer(b, a.cfg.Job, answer, a.cfg.Now()) })
 }
 
-// lookup answers keys, or writes the problem.
-func (a *API) lookup(w http.ResponseWriter, r *http.Request, keys []string, opt lookup.Options) (*lookup.Answer, bool) {
+// lookup answers keys, or writes the problem: then there is no answer, but its status.
+func (a *API) lookup(w http.ResponseWriter, r *http.Request, keys []string, opt lookup.Options) (*lookup.Answer, int) {
 	if job := r.PathValue("job"); job != a.cfg.Job {
-		writeProblem(w, problem{Status: http.StatusNotFound, Title: "no such job", Detail: fmt.Sprintf("job %q is not served here; %q is", job, a.cfg.Job)})
-		return nil, false
+		return nil, writeProblem(w, problem{Status: http.StatusNotFound, Title: "no such job", Detail: fmt.Sprintf("job %q is not served here; %q is", job, a.cfg.Job)})
 	}
 	for _, k := range keys {
 		if len(k) > MaxKeyBytes {
-			writeProblem(w, problem{Status: http.StatusBadRequest, Title: "key too long", Detail: fmt.Sprintf("a key of %d bytes; at most %d", len(k), MaxKeyBytes)})
-			return nil, false
+			return nil, writeProblem(w, problem{Status: http.StatusBadRequest, Title: "key too long", Detail: fmt.Sprintf("a key of %d bytes; at most %d", len(k), MaxKeyBytes)})
 		}
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), a.cfg.Timeout)
@@ -156,13 +164,12 @@ func (a *API) lookup(w http.ResponseWriter, r *http.Request, keys []string, opt 
 	opt.Encode = true
 	answer, err := a.cfg.Lookups.Lookup(ctx, r.PathValue("view"), keys, opt)
 	if err != nil {
-		writeProblem(w, problemOf(err))
-		return nil, false
+		return nil, writeProblem(w, problemOf(err))
 	}
 	if a.Latency != nil {
 		a.Latency(a.cfg.Now().Sub(start), len(keys))
 	}
-	return answer, true
+	return answer, http.StatusOK
 }
 
 // optionsOf reads the parameters of a lookup.

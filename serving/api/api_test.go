@@ -38,7 +38,8 @@ type world struct {
 	ns    string
 	srv   *httptest.Server
 
-	reader *lookup.Reader
+	answered chan int // what the API told of the last request for lookups
+	reader   *lookup.Reader
 }
 
 func newWorld(t testing.TB) *world {
@@ -63,6 +64,8 @@ func newWorld(t testing.TB) *world {
 	w.reader = lookup.NewReader(lookup.Config{Job: "shop", Views: []string{plan.Spec().Name}, Store: w.store, Now: time.Now, Cache: time.Nanosecond})
 	mux := http.NewServeMux()
 	a := api.New(api.Config{Job: "shop", Lookups: w.reader, Now: time.Now, Ready: func(context.Context) error { return nil }})
+	w.answered = make(chan int, 1)
+	a.Answered = func(status int) { w.answered <- status }
 	a.RegisterProbes(mux)
 	a.RegisterLookups(mux)
 	w.srv = httptest.NewServer(mux)
@@ -143,6 +146,11 @@ func (w *world) ask(method, path, body string) (int, answer) {
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		w.t.Fatal(err)
+	}
+	if strings.Contains(req.URL.Path, "/views/") {
+		if status := <-w.answered; status != res.StatusCode {
+			w.t.Errorf("%s %.80s: answered %d, and %d was told", method, path, res.StatusCode, status)
+		}
 	}
 	var a answer
 	if err := json.Unmarshal(text, &a); err != nil {
@@ -235,6 +243,22 @@ func TestProblems(t *testing.T) {
 		code, a := w.ask(c.method, c.path, c.body)
 		if text := fmt.Sprint(a["title"], a["detail"]); code != c.status || a["status"] != float64(c.status) || !strings.Contains(text, c.says) {
 			t.Errorf("%s %.80s %.40s: %d %s; want %d and %q", c.method, c.path, c.body, code, text, c.status, c.says)
+		}
+	}
+}
+
+// TestStoreAway: without the store a lookup is answered 503, which is told as any other status is.
+func TestStoreAway(t *testing.T) {
+	w := newWorld(t)
+	w.store.SetFaults(func(memstore.Op) memstore.Fate { return memstore.LoseCall })
+	for _, ask := range []func() (int, answer){
+		func() (int, answer) { return w.ask("GET", w.profile(w.someone(), ""), "") },
+		func() (int, answer) {
+			return w.ask("POST", "/v1/jobs/shop/views/"+w.plan.Spec().Name+"/profiles:batchGet", `{"keys":["user:a"]}`)
+		},
+	} {
+		if code, a := ask(); code != http.StatusServiceUnavailable || a["title"] != "store unavailable" {
+			t.Errorf("%d %v", code, a)
 		}
 	}
 }

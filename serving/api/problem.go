@@ -51,10 +51,12 @@ func appendProblem(b []byte, p problem) []byte {
 	return append(b, body...)
 }
 
-func writeProblem(w http.ResponseWriter, p problem) {
+// writeProblem returns the problem's status.
+func writeProblem(w http.ResponseWriter, p problem) int {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
 	write(w, append(appendProblem(nil, p), '\n'))
+	return p.Status
 }
 
 // maxKept bounds a buffer that is kept for another answer: what a few large answers took is given back.
@@ -64,8 +66,8 @@ const maxKept = 4 << 20
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // writeJSON writes what body appends. Its length stands in front of it: without, it would go out in chunks, each of which is
-// copied once more on both sides.
-func writeJSON(w http.ResponseWriter, body func(b []byte) []byte) {
+// copied once more on both sides. It returns the status.
+func writeJSON(w http.ResponseWriter, body func(b []byte) []byte) int {
 	buf, ok := buffers.Get().(*[]byte)
 	if !ok {
 		buf = new([]byte)
@@ -77,6 +79,7 @@ func writeJSON(w http.ResponseWriter, body func(b []byte) []byte) {
 	if *buf = b; cap(b) <= maxKept {
 		buffers.Put(buf)
 	}
+	return http.StatusOK
 }
 
 func writeText(w http.ResponseWriter, status int, text string) {
