@@ -24,7 +24,7 @@ func (in *installation) role(name string, args ...string) *process {
 
 // roleArgs are the arguments of a process of one role: each is told what it needs, and no more.
 func (in *installation) roleArgs(name string, args ...string) []string {
-	all := []string{name, in.job, "--wait", "30s"}
+	all := []string{name, in.job, "--wait", roleWait}
 	kafka := []string{"--kafka", in.kafka, "--archive", filepath.Join(in.folder, "archive")}
 	store := []string{"--store", in.store}
 	switch name {

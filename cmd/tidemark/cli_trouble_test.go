@@ -123,7 +123,7 @@ func TestTroubleIsTold(t *testing.T) {
 	in.gen(400) // not a block of any partition
 	lies := filepath.Join(in.folder, "lies")
 	start := func() *troubled {
-		args := in.flags("up", in.job, "--state", filepath.Join(in.folder, "state"), "--session-timeout", cliSession, "--wait", "30s",
+		args := in.flags("up", in.job, "--state", filepath.Join(in.folder, "state"), "--session-timeout", cliSession, "--wait", roleWait,
 			"--block", cliBlock, "--cron", cliCron, "--tail-age", "0")
 		up := tidemarkWith(t, []string{withLies + "=" + lies}, args...)
 		up.await("ready role=up http=", cliWait)

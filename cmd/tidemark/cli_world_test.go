@@ -20,6 +20,8 @@ const (
 	cliCron  = "@every 1s"
 	cliWait  = time.Minute // for whatever a test waits for; on an idle machine it takes a few seconds
 	pollPace = 50 * time.Millisecond
+	// roleWait is how long a role waits for what others, who may be begun after it, bring about.
+	roleWait = "2m"
 	// cliSession is that of a group's members. Half of it bounds a request to the group, and a process that is not let run
 	// for as long loses its partitions for a moment.
 	cliSession = "6s"

@@ -131,7 +131,7 @@ type crashWorld struct {
 func (w *crashWorld) live(env []string, args ...string) *process {
 	w.t.Helper()
 	all := w.flags("up", w.job, "--state", filepath.Join(w.folder, "state"), "--cron", cliCron, "--block", cliBlock, "--base-every", "2",
-		"--tail-age", "0", "--session-timeout", shortSession, "--wait", "30s")
+		"--tail-age", "0", "--session-timeout", shortSession, "--wait", roleWait)
 	w.up = tidemarkWith(w.t, append([]string{withGrace + "=" + crashGrace.String()}, env...), append(all, args...)...)
 	return w.up
 }

@@ -256,7 +256,7 @@ func (in *installation) flags(args ...string) []string {
 func (in *installation) up(args ...string) *process {
 	in.t.Helper()
 	all := in.flags("up", in.job, "--state", filepath.Join(in.folder, "state"), "--cron", "@every 2s", "--block", "2048",
-		"--session-timeout", cliSession, "--wait", "30s")
+		"--session-timeout", cliSession, "--wait", roleWait)
 	return tidemark(in.t, append(all, args...)...)
 }
 
