@@ -300,11 +300,15 @@ func TestForeignRow(t *testing.T) {
 	s, c := open(t, srv.Addr), raw(t, srv.Addr)
 	wantApplied(t, s.Apply(bg, []lane.Call{{Lane: ids, Name: "events/0", Set: "0"}}))
 	command(t, c, "SET", tag+"aaaaaaaaaa:k", "foreign")
-	out := s.Apply(bg, append([]lane.Call{flush(ids, "0", "1")}, lanes(3, "", "1")...))
-	if !errors.Is(out[0].Err, lane.ErrStore) || !strings.Contains(out[0].Err.Error(), "at key "+tag+"aaaaaaaaaa:k") {
-		t.Fatalf("%+v, want ErrStore with the key", out[0])
+	publishes := flush(ids, "0", "1")
+	publishes.Rows[0].Del = []string{"superseded"}
+	out := s.Apply(bg, append([]lane.Call{flush(ids, "0", "1"), publishes}, lanes(3, "", "1")...))
+	for _, refused := range out[:2] {
+		if !errors.Is(refused.Err, lane.ErrStore) || !strings.Contains(refused.Err.Error(), "at key "+tag+"aaaaaaaaaa:k") {
+			t.Fatalf("%+v, want ErrStore with the key", refused)
+		}
 	}
-	wantApplied(t, out[1:])
+	wantApplied(t, out[2:])
 	if m, err := s.Marks(bg, []lane.ID{ids}); err != nil || m[0]["events/0"] != "0" {
 		t.Fatalf("marks are %v, %v; want them unmoved", m, err)
 	}

@@ -56,9 +56,23 @@ local function chunked(command, key, args, from, n)
   end
 end
 
+-- ONE is the shape of a row that sets one field and deletes none, as nearly all rows of a flush are.
+local ONE = '\0\1\0\0'
+
+-- ones is change for rows that are all so: taking shapes apart would be a tenth of the time of such a call.
+local function ones(keys, args, at)
+  local pcall = redis.pcall
+  for i = 2, #keys do
+    local reply = pcall('HSET', keys[i], args[at], args[at + 1])
+    if reply ~= 0 and reply ~= 1 then check(reply, keys[i]) end
+    at = at + 2
+  end
+end
+
 -- change applies the rows of a call. shapes has four bytes for each row: how many fields it sets and how many it
 -- deletes, two bytes each, big-endian; from at on, args holds each row's deletes and then its pairs of name and value.
 local function change(keys, args, shapes, at)
+  if shapes == string.rep(ONE, #keys - 1) then return ones(keys, args, at) end
   for i = 2, #keys do
     local s1, s2, d1, d2 = string.byte(shapes, 4 * i - 7, 4 * i - 4)
     local sets, dels = s1 * 256 + s2, d1 * 256 + d2
@@ -66,7 +80,7 @@ local function change(keys, args, shapes, at)
       chunked('HDEL', keys[i], args, at, dels)
       at = at + dels
     end
-    if sets == 1 then -- by far the most frequent
+    if sets == 1 then -- as batch publishes rows
       check(redis.pcall('HSET', keys[i], args[at], args[at + 1]), keys[i])
     elseif sets > 0 then
       chunked('HSET', keys[i], args, at, 2 * sets)
