@@ -23,7 +23,7 @@ type Log interface {
 }
 
 // Store is what the speed layer needs of the store: see package lane for the contract. Both return soon after the
-// context's end, and use nothing of the calls once they have returned.
+// context's deadline, also if it is cancelled before, and use nothing of the calls once they have returned.
 type Store interface {
 	Apply(ctx context.Context, calls []lane.Call) []lane.Outcome
 	Marks(ctx context.Context, lanes []lane.ID) ([]lane.Marks, error)

@@ -82,3 +82,24 @@ func TestDrainOfFailingLane(t *testing.T) {
 		}
 	})
 }
+
+// TestDrainOfDeafStore: letting partitions go takes the drain's bound and no longer, also of a store that hangs and does not
+// notice that a request is given up.
+func TestDrainOfDeafStore(t *testing.T) {
+	inWorld(t, 38, func(t *testing.T, w *world) {
+		const bound = 3 * time.Second
+		s := w.run(func(c *service.Config) { c.Drain, c.StoreTimeout = bound, bound })
+		h := s.group.assign(everyPartition)
+		time.Sleep(settle)
+		w.door.set(func(d *door) { d.hangs, d.deaf = true, true })
+		w.traffic(time.Second, time.Millisecond)
+		if d := h.revoke(); d > bound+100*time.Millisecond {
+			t.Errorf("letting go took %v", d)
+		}
+		w.door.set(func(d *door) { d.hangs = false })
+		s.group.assign(everyPartition)
+		time.Sleep(settle)
+		w.check(true)
+		s.end(t)
+	})
+}

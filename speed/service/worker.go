@@ -41,6 +41,7 @@ type worker struct {
 	alive    context.Context //nolint:containedctx // it is that of the requests, which belong to the worker and not to a call
 	cancel   context.CancelFunc
 	done     chan *reply
+	until    time.Time // of the drain: no request goes on for longer; zero before it
 }
 
 // reply is a request of the store for one generation, calls or a read of marks, and what it answered.
@@ -227,8 +228,12 @@ func (w *worker) request(g *running, what step) (r *reply, well bool) {
 // send asks the store, in a goroutine of its own.
 func (w *worker) send(r *reply) {
 	w.stats.sent(r.calls)
+	until := time.Now().Add(w.cfg.StoreTimeout)
+	if !w.until.IsZero() && w.until.Before(until) {
+		until = w.until
+	}
 	w.requests.Go(func() {
-		ctx, cancel := context.WithTimeout(w.alive, w.cfg.StoreTimeout)
+		ctx, cancel := context.WithDeadline(w.alive, until)
 		defer cancel()
 		if r.calls != nil {
 			r.outcomes = w.cfg.Store.Apply(ctx, r.calls)
@@ -256,6 +261,7 @@ func (w *worker) drain(ctx context.Context) (all bool) {
 		return true // what is in memory may be anything; why it is was said
 	}
 	defer w.caught()
+	w.until, _ = ctx.Deadline() // a store may heed the time that a request has, and not that it is given up
 	for ctx.Err() == nil {
 		busy := false
 		for _, g := range w.gens {

@@ -369,6 +369,7 @@ type door struct {
 	delay time.Duration
 	hangs bool
 	away  bool // every request fails at once
+	deaf  bool // one that hangs heeds its deadline alone
 	calls int  // requests that were let through
 	fate  func(c *lane.Call) error
 }
@@ -395,11 +396,14 @@ func (d *door) passed() int {
 // wait lets a request through after the delay; a store that hangs lets none through.
 func (d *door) wait(ctx context.Context) error {
 	d.mu.Lock()
-	hangs, away, delay := d.hangs, d.away, d.delay
+	hangs, away, deaf, delay := d.hangs, d.away, d.deaf, d.delay
 	d.mu.Unlock()
 	switch {
 	case away:
 		return lane.ErrUnavailable
+	case hangs && deaf:
+		until, _ := ctx.Deadline()
+		time.Sleep(time.Until(until))
 	case hangs:
 		<-ctx.Done()
 	case delay > 0:
