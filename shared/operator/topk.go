@@ -282,7 +282,8 @@ func (s *topKStates) insertBest(limit int) []scored {
 		}
 		low, high := 0, len(top)
 		if high == limit {
-			if high--; !s.listed(&x, &top[high]) {
+			high--
+			if worst := &top[high]; worst.score.Above(&x.score) || !s.listed(&x, worst) { // the first is no call
 				continue
 			}
 		} else {

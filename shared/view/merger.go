@@ -133,6 +133,9 @@ func (m *Merger) Finish() error {
 		m.fold.mergeEvents(0, &m.parts[i].Body, newest)
 	}
 	for state, oldestFirst := range m.oldestFirst {
+		if m.fold.states[state] == nil {
+			continue
+		}
 		if err := m.mergeState(state, oldestFirst, newest); err != nil {
 			return err
 		}
