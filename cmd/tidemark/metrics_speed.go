@@ -36,9 +36,9 @@ var (
 	metricSpeedFailures = speedGroup.counter("tidemark_speed_store_failures_total", "requests",
 		"Flushes and reads of marks that failed, or of which it is not known what became of them; they are made good from the marks.")
 	metricFullSeconds = speedGroup.counter("tidemark_speed_backpressure_seconds_total", "seconds",
-		"Time that partitions did not fold because memory was full, summed up over them.")
+		"Time that partitions did not fold because memory was full or the store did not answer at all, summed up over them.")
 	metricFull = speedGroup.gauge("tidemark_speed_backpressure", "",
-		"1 if memory is full: a generation folds nothing until flushes have freed some.", "partition")
+		"1 if memory is full, or the store does not answer at all: a generation folds nothing until that is over.", "partition")
 	metricPosition = speedGroup.gauge("tidemark_speed_position_offset", "offset",
 		"First offset that is not folded.", "partition")
 	metricMark = speedGroup.gauge("tidemark_speed_mark_offset", "offset",

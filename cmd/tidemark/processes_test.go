@@ -16,13 +16,13 @@ import (
 
 	"github.com/tidemark-io/tidemark/serving/lookup"
 	"github.com/tidemark-io/tidemark/serving/store"
+	"github.com/tidemark-io/tidemark/serving/storetest/ports"
 	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
 	"github.com/tidemark-io/tidemark/shared/view"
 	"github.com/tidemark-io/tidemark/speed/flush"
 	"github.com/tidemark-io/tidemark/testdata/kafka"
-	"github.com/tidemark-io/tidemark/serving/storetest/ports"
 )
 
 var (

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/jobs"
+	"github.com/tidemark-io/tidemark/serving/storetest/ports"
 	"github.com/tidemark-io/tidemark/serving/storetest/redisserver"
 	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/history"
@@ -25,7 +26,6 @@ import (
 	"github.com/tidemark-io/tidemark/shared/kafkalog"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/schema"
-	"github.com/tidemark-io/tidemark/serving/storetest/ports"
 )
 
 // How the processes are set up. Blocks are small and runs often, so that every fault meets a run under way.

@@ -15,8 +15,10 @@ func (w *world) awayFor(s *instance) {
 	w.t.Helper()
 	s.group.assign(everyPartition)
 	time.Sleep(settle)
-	w.door.set(func(d *door) { d.away = true })
+	w.door.set(func(d *door) { d.hangs = true })
 	w.produce(300)
+	time.Sleep(time.Second) // they are folded while the first flush hangs
+	w.door.set(func(d *door) { d.away = true })
 	time.Sleep(settle)
 	if w.atEnd() || s.Stats.StoreFailures.Load() == 0 {
 		w.t.Fatal("the store took what was folded: the test has lost its point")
@@ -42,7 +44,7 @@ func TestDrainOfStoreThatIsBack(t *testing.T) {
 	inWorld(t, 35, func(t *testing.T, w *world) {
 		s := w.run(nil)
 		w.awayFor(s)
-		w.door.set(func(d *door) { d.away = false })
+		w.door.set(func(d *door) { d.away, d.hangs = false, false })
 		s.end(t)
 		if !w.atEnd() {
 			t.Error("marks are not at the log's end")

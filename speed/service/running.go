@@ -59,11 +59,17 @@ func (g *running) active() (pos int64, ok bool) {
 	return pos, ok && g.Active()
 }
 
-// full tells whether no more may be folded until flushes have freed memory. The block being folded is always allowed: it
-// is bounded by its number of offsets.
+// full tells whether no more may be folded: until flushes have freed memory, or while the store does not answer at all, for
+// what is folded then only takes room. The block being folded is allowed otherwise: it is bounded by its number of offsets.
 func (g *running) full(maxBytes int64) bool {
 	blocks, bytes := g.Open()
-	return blocks > 1 && bytes > maxBytes
+	return blocks > 1 && bytes > maxBytes || g.away()
+}
+
+// away tells whether the store did not even tell marks when it was asked last, and no lane is known to be writable.
+func (g *running) away() bool {
+	ready, _ := g.states()
+	return !ready && g.unread > 0
 }
 
 // step is what is due for a generation.
@@ -79,8 +85,8 @@ const (
 // due decides what to ask of the store now, or for how long nothing is due.
 //
 // Lanes that cannot be written to wait for their marks to be read, and hold up no other. Lanes that can are flushed when
-// their changed tiles have lingered or are many; once in a while all marks are moved, or read if there is nothing to move:
-// that is how a worker whose log rests learns that the store lost something.
+// their changed tiles have lingered or are many, and those without changed tiles with them; once in a while all marks are
+// moved, or read if there is nothing to move: that is how a worker whose log rests learns that the store lost something.
 func (g *running) due(now time.Time, cfg *Config) (step, time.Duration) {
 	wait := cfg.MarksEvery
 	ready, blind := g.states()
@@ -106,10 +112,9 @@ func (g *running) due(now time.Time, cfg *Config) (step, time.Duration) {
 		case changed >= cfg.MaxTiles || in <= 0:
 			return flushChanged, 0
 		}
-		wait = min(wait, in)
-	} else {
-		g.changedSince = time.Time{}
+		return nothing, min(wait, in)
 	}
+	g.changedSince = time.Time{}
 	switch {
 	case all > 0:
 		return nothing, min(wait, all)
