@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -59,14 +58,6 @@ type node struct {
 // a ballast it lets garbage grow by that much, and not by a part of a large heap as a higher GOGC would.
 const ballastPart = 8
 
-// limitMemory makes the garbage collector work harder before a process that runs batch alone holds two and a half times what
-// its folds may: states, the buffers of scans and writes, and little garbage. Nothing fails past it. Who sets GOMEMLIMIT decides.
-func limitMemory(o *options) {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(o.memory) / 2 * 5)
-	}
-}
-
 // openNode connects to what the roles need: the log, the store. close ends that.
 func openNode(ctx context.Context, j *job.Job, d *deployment, l logger) (n *node, err error) {
 	o := &d.options
@@ -75,9 +66,6 @@ func openNode(ctx context.Context, j *job.Job, d *deployment, l logger) (n *node
 		failed: make(chan error, 16), ballast: make([]byte, o.memory/ballastPart),
 	}
 	n.metrics = newMetrics(n)
-	if d.roles == batchRole {
-		limitMemory(o)
-	}
 	if d.roles.any(storeRoles) {
 		s, err := openStore(ctx, o, l, ownStore)
 		if err != nil {
