@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tidemark-io/tidemark/batch/journal"
+	"github.com/tidemark-io/tidemark/batch/publish"
 	"github.com/tidemark-io/tidemark/shared/crash"
 	"github.com/tidemark-io/tidemark/shared/lane"
 	"github.com/tidemark-io/tidemark/shared/manifest"
@@ -215,15 +216,27 @@ func (s *Service) change(ctx context.Context, viewName string, write func(*viewS
 			return err
 		}
 		crash.Point(crash.AliasUntold)
-		if _, err := s.look(ctx, viewName); err != nil {
-			return err
-		}
-		if err := s.patient(ctx, func() error { return s.keepManifests(ctx) }); err != nil {
+		if err := s.patient(ctx, func() error { return s.tellStore(ctx, viewName) }); err != nil {
 			return fmt.Errorf("it is written down, and the store is yet to be told, which up or batch --once does: %w", err)
 		}
 		return nil
 	}
 	return fmt.Errorf("writing the journal of view %s: %w", viewName, journal.ErrTaken)
+}
+
+// tellStore brings the manifests of what the journals say now. Another process may write them, and tell the store, after they
+// were read: the store is ahead of what was read then, and they are read again.
+func (s *Service) tellStore(ctx context.Context, viewName string) error {
+	var err error
+	for range openTries {
+		if _, err = s.look(ctx, viewName); err != nil {
+			return err
+		}
+		if err = s.keepManifests(ctx); !errors.Is(err, publish.ErrNewer) {
+			return err
+		}
+	}
+	return err
 }
 
 func (v *viewState) generation(identity string) *generation {

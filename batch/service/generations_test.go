@@ -160,6 +160,40 @@ func TestPromoteWaits(t *testing.T) {
 	refused(2, service.ErrChoice, "dropped")
 }
 
+// beforeManifest is a store in front of which something happens before a manifest is read the first time.
+type beforeManifest struct {
+	service.Store
+	once sync.Once
+	do   func()
+}
+
+func (s *beforeManifest) Manifest(ctx context.Context, key string) (int64, []byte, error) {
+	s.once.Do(s.do)
+	return s.Store.Manifest(ctx, key)
+}
+
+// TestCommandBesideARun: another process makes a run, and tells the store, between a command's reading of the journals and of
+// the store, which is then ahead of what was read and not of the journals.
+func TestCommandBesideARun(t *testing.T) {
+	w := newWorld(t, 29)
+	w.grow(0.3)
+	w.once()
+	cfg := w.config()
+	cfg.Store = &beforeManifest{Store: w.store, do: func() {
+		w.grow(0.3)
+		if r := w.once(); len(r.Runs) == 0 {
+			t.Error("there was no run: the test has lost its point")
+		}
+	}}
+	s, err := service.New(cfg)
+	must(t, err)
+	n, err := s.Rebuild(t.Context(), "visitor")
+	if must(t, err); n != 2 {
+		t.Fatalf("rebuild made generation %d", n)
+	}
+	w.verify()
+}
+
 // TestCommandsBesideARole rebuilds, promotes and drops beside a running role, which follows within seconds and has no tick
 // in between; dropped rows go after the grace.
 func TestCommandsBesideARole(t *testing.T) {

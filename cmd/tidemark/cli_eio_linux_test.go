@@ -31,7 +31,9 @@ func TestFailingDisk(t *testing.T) {
 			}
 			if injected && code != exitOK {
 				failed[call]++
-				if code != exitFailed || !strings.Contains(said, "input/output error") {
+				// Pebble panics in a goroutine of its own where the folder of its manifest cannot be synced: nobody can recover that.
+				pebble := strings.Contains(said, "panic: sync "+strings.TrimPrefix(w.store, "pebble:")+": input/output error")
+				if (code != exitFailed && !pebble) || !strings.Contains(said, "input/output error") {
 					t.Errorf("%s #%d: exit code %d, and it does not say what failed: %s", call, hit, code, said)
 				}
 			} else if code != exitOK {
