@@ -132,9 +132,8 @@ func (s *sampler) sink() {
 	maps.DeleteFunc(s.samples, func(_ string, one *sample) bool { return one.mixed >= s.bound })
 }
 
-// place writes down where a row of the files lies, if it is one of the sample. It must not be called while rows are taken.
-// change is the body that was merged into it;
-// nil if the row is nothing else.
+// place writes down where a row of the files lies, if it is one of the sample. change is the body that was merged into it,
+// nil if the row is nothing else. It must not be called while rows are taken.
 func (s *sampler) place(r *runfile.Row, lane int, row int64, change []byte) {
 	if s.mix(r.Hash) >= s.bound {
 		return
