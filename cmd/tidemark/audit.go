@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +14,7 @@ import (
 // What an audit takes.
 const (
 	defaultAuditRate = 10          // entities a second
-	auditSample      = 100         // entities of each view in a round, which reads the whole log once
+	auditSample      = 100         // entities of each view in a round, which reads the whole log once; more at a rate above
 	auditPart        = 10          // it reads in one part of the time in so many, with one processor
 	auditWait        = time.Minute // for lanes to be whole; what is not by then is not verified in this round
 	auditLook        = time.Second // between two looks whether the views are served yet
@@ -30,7 +31,7 @@ when every view is served.`)
 // newAuditor returns what verifies samples of the served generations.
 func newAuditor(n *node, rate float64) (*audit.Auditor, error) {
 	cfg := verify.Config{
-		Reader: n.reader, Sample: auditSample, Wait: auditWait,
+		Reader: n.reader, Sample: auditSampleAt(rate), Wait: auditWait,
 		Store: &audit.PacedStore{Store: n.store, Parts: auditPart}, Log: &audit.PacedLog{Log: n.history, Parts: auditPart},
 	}
 	a, err := audit.New(audit.Config{
@@ -42,6 +43,10 @@ func newAuditor(n *node, rate float64) (*audit.Auditor, error) {
 	}
 	return a, nil
 }
+
+// auditSampleAt returns how many entities of each view a round takes: at a high rate those of a second, since rounds begin a
+// second apart at least and the rate would not be reached otherwise.
+func auditSampleAt(rate float64) int { return max(auditSample, int(math.Ceil(rate))) }
 
 // runAudit audits until ctx ends, as soon as every view is served.
 func (n *node) runAudit(ctx context.Context) {

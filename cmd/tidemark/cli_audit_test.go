@@ -20,15 +20,15 @@ func (p *process) auditedUntil(more float64) {
 	}
 }
 
-// auditFinds wants the audit of a process to find an entity that is wrong, to count it, to say once which and where, and to
-// leave it ready: what else it answers is right.
+// auditFinds wants the audit of a process, whose rounds take all entities, to find those that are wrong, to count them, to say
+// once which and where, and to leave it ready: what else it answers is right.
 func auditFinds(t *testing.T, p *process, wrong map[string]string) {
 	t.Helper()
 	const says = "an entity is wrong in the store"
-	poll(t, "the audit to find a damaged row, and to say so", func() bool {
+	poll(t, "the audit to find every damaged row, and to say so", func() bool {
 		families, _ := p.scrape()
-		return families[metricAuditWrong.name].total() >= 2 && // a sample is some entities of very many
-			strings.Contains(p.out.String(), says) // which comes through a pipe
+		return families[metricAuditWrong.name].total() >= float64(len(wrong)) &&
+			strings.Count(p.out.String(), says) >= len(wrong) // which comes through a pipe
 	})
 	told := map[string]bool{}
 	for l := range strings.Lines(p.out.String()) {
