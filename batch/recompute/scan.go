@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/tidemark-io/tidemark/shared/archivefile"
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/schema"
@@ -126,6 +127,8 @@ type worker struct {
 	number    int
 	splitters []*view.Splitter // by task
 	scanned   []int64          // by task
+	heap      column.Batch     // rows gathered that are not folded yet
+	heapBytes int64            // their size
 }
 
 func (e *Engine) newWorkers(gens []*generation, p *pass) []*worker {
@@ -147,12 +150,24 @@ func (e *Engine) scan(ctx context.Context, gens []*generation, first bool) error
 		return err
 	}
 	workers := e.newWorkers(gens, &pass{gens: gens, budget: e.memory(), first: first})
-	err = parallel(ctx, e.workers(), len(list), func(w, i int) error {
-		return e.Archive.Read(ctx, list[i].Piece, list[i].src, list[i].fields, func(b *column.Batch) error {
-			workers[w].take(&list[i], b)
-			return nil
-		})
-	}, func(done int) { e.progress("scan", done, len(list)) })
+	size := e.heapSize(len(list))
+	heaps := size.heaps(list)
+	var done atomic.Int64
+	err = parallel(ctx, e.workers(), len(heaps), func(w, i int) error {
+		for j := range heaps[i] {
+			one := &heaps[i][j]
+			err := e.Archive.Read(ctx, one.Piece, one.src, one.fields, func(b *column.Batch) error {
+				workers[w].gather(one, b, size)
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			e.progress("scan", int(done.Add(1)), len(list))
+		}
+		workers[w].flush(&heaps[i][0])
+		return nil
+	}, nil)
 	if err != nil || !first {
 		return err
 	}
@@ -168,6 +183,75 @@ func (e *Engine) scan(ctx context.Context, gens []*generation, first bool) error
 		}
 	}
 	return nil
+}
+
+// Rows are folded a heap at a time: those of several pieces of a partition, since the more rows stand together, the more of
+// them are of the same entities, each of which is fetched from memory once a heap.
+const (
+	// maxHeapRows bounds the rows of a heap: beyond, the columns are in no cache any more, and cost what is gained.
+	maxHeapRows = 1 << 18
+	// heapPart is the part of the budget that a worker's heap is as large as, at most. It is beside the budget, as the
+	// batches are that the archive is read into.
+	heapPart = 16
+	// heapsPerWorker is how many heaps there are for each worker at least, so that all of them have work to the end.
+	heapsPerWorker = 4
+)
+
+// heapSize is a bound of rows and of bytes.
+type heapSize struct {
+	rows  int
+	bytes int64
+}
+
+// heapSize returns how large a heap may be in a scan of so many pieces.
+func (e *Engine) heapSize(pieces int) heapSize {
+	return heapSize{min(maxHeapRows, pieces/(heapsPerWorker*e.workers())*archivefile.GroupRows), e.memory() / heapPart}
+}
+
+// heaps divides pieces into those that one worker reads one after the other: neighbours in one partition that have no more
+// rows, or a single piece.
+func (s heapSize) heaps(list []work) (heaps [][]work) {
+	for len(list) > 0 {
+		first := list[0].Partition
+		n, rows := 1, list[0].Range.Next-list[0].Range.From
+		for ; n < len(list) && list[n].Partition == first; n++ {
+			if rows += list[n].Range.Next - list[n].Range.From; rows > int64(s.rows) {
+				break
+			}
+		}
+		heaps, list = append(heaps, list[:n]), list[n:]
+	}
+	return heaps
+}
+
+// gather takes a batch, with others of its partition if they fit a heap.
+func (w *worker) gather(from *work, b *column.Batch, size heapSize) {
+	bytes := bytesOf(b, from.fields)
+	if w.heap.N+b.N > size.rows || w.heapBytes+bytes > size.bytes {
+		w.flush(from)
+	}
+	if 2*b.N > size.rows || 2*bytes > size.bytes { // hardly another one would fit
+		w.take(from, b)
+		return
+	}
+	w.heap.Join(b, from.fields)
+	w.heapBytes += bytes
+}
+
+// bytesOf returns about how much memory columns of a batch take.
+func bytesOf(b *column.Batch, fields []int) (n int64) {
+	for _, i := range fields {
+		n += int64(8*b.N + len(b.Cols[i].Bytes))
+	}
+	return n
+}
+
+// flush folds what was gathered.
+func (w *worker) flush(from *work) {
+	if w.heap.N > 0 {
+		w.take(from, &w.heap)
+	}
+	w.heap.N, w.heapBytes = 0, 0
 }
 
 // take folds a batch for every task that it has rows of.

@@ -41,12 +41,18 @@ func (c *Column) gatherValid(valid []byte, rows []int32) {
 		}
 	} else {
 		for at := 0; at < whole; at += 8 {
-			c.Valid = append(c.Valid, gatherBits(valid, rows[at:at+8]))
+			c.Valid = append(c.Valid, gatherByte(valid, (*[8]int32)(rows[at:])))
 		}
 	}
 	if whole < len(rows) {
 		c.Valid = append(c.Valid, gatherBits(valid, rows[whole:]))
 	}
+}
+
+// gatherByte is gatherBits of eight rows.
+func gatherByte(valid []byte, r *[8]int32) byte {
+	return valid[r[0]>>3]>>(r[0]&7)&1 | valid[r[1]>>3]>>(r[1]&7)&1<<1 | valid[r[2]>>3]>>(r[2]&7)&1<<2 | valid[r[3]>>3]>>(r[3]&7)&1<<3 |
+		valid[r[4]>>3]>>(r[4]&7)&1<<4 | valid[r[5]>>3]>>(r[5]&7)&1<<5 | valid[r[6]>>3]>>(r[6]&7)&1<<6 | valid[r[7]>>3]>>(r[7]&7)&1<<7
 }
 
 // gatherBits returns the bits of at most eight rows, the first lowest.

@@ -46,7 +46,9 @@ type shardRows struct {
 // NewSplitter returns a splitter into a number of shards, a power of two up to MaxShards.
 func (p *Plan) NewSplitter(shards int) *Splitter {
 	invariant.Check(shards > 0 && shards <= MaxShards && shards&(shards-1) == 0, "splitting into %d shards", shards)
-	return &Splitter{plan: p, shift: 64 - bits.TrailingZeros(uint(shards)), shards: make([]shardRows, shards)}
+	return &Splitter{
+		plan: p, shift: 64 - bits.TrailingZeros(uint(shards)), shards: make([]shardRows, shards), keyed: keyed{unique: true},
+	}
 }
 
 // Split makes the accepted rows [from,to) of a batch that belong to an entity the ones at hand, and returns how many
@@ -164,7 +166,7 @@ func (c *chosen) runs(sh *shardRows, slotOf []int32) {
 }
 
 // Each calls yield with every key of the rows at hand: its hash, its bytes and its rows, in order; both slices are valid
-// as long as the rows are at hand. A key may come several times, each time with other rows.
+// as long as the rows are at hand. Each key comes once.
 func (s *Splitter) Each(yield func(hash uint64, key []byte, rows []int32)) {
 	for i := range s.shards {
 		sh := &s.shards[i]

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/column"
@@ -12,13 +13,17 @@ type keyed struct {
 	of  []int32 // by row: number of its key
 
 	// By key. Rows of one key have one number where the key is a dictionary's value, so that it is built, hashed and looked
-	// up once; otherwise a key may stand here several times.
+	// up once; otherwise a key may stand here several times, unless they are to be unique.
 	hash []uint64
 	keys []byte // one after the other
 	end  []int  // where each ends
 	slot []int32
 
 	seen [][]int32 // by kind: number + 1 of the key that a value of the dictionary made, 0 for none yet
+
+	// With unique each key stands here once, found by its hash: an open table of numbers + 1, at most half full.
+	unique bool
+	table  []int32
 }
 
 func (k *keyed) key(number int) []byte {
@@ -32,6 +37,7 @@ func (k *keyed) key(number int) []byte {
 // open prepares for a batch. A kind of one field that has a dictionary remembers the keys that its values made.
 func (k *keyed) open(kinds [][]*column.Column) {
 	k.row, k.of, k.hash, k.keys, k.end = k.row[:0], k.of[:0], k.hash[:0], k.keys[:0], k.end[:0]
+	clear(k.table)
 	for len(k.seen) < len(kinds) {
 		k.seen = append(k.seen, nil)
 	}
@@ -49,8 +55,46 @@ func (k *keyed) open(kinds [][]*column.Column) {
 func (k *keyed) add() int32 {
 	n := len(k.end)
 	k.end = append(k.end, len(k.keys))
-	k.hash = append(k.hash, Hash(k.key(n)))
+	hash := Hash(k.key(n))
+	if k.unique {
+		if number := k.number(hash, n); number < n {
+			k.keys, k.end = k.keys[:len(k.keys)-len(k.key(n))], k.end[:n]
+			return int32(number)
+		}
+	}
+	k.hash = append(k.hash, hash)
 	return int32(n)
+}
+
+// number returns the number of a key that equals the last one, n, which has this hash: n itself if there is none yet.
+func (k *keyed) number(hash uint64, n int) int {
+	if 2*(n+1) > len(k.table) {
+		k.table = make([]int32, max(minTable, 2*len(k.table)))
+		for number, hash := range k.hash {
+			k.table[k.free(hash)] = int32(number) + 1
+		}
+	}
+	mask := uint64(len(k.table) - 1)
+	for at := hash & mask; ; at = (at + 1) & mask {
+		number := int(k.table[at]) - 1
+		if number < 0 {
+			k.table[at] = int32(n) + 1
+			return n
+		}
+		if k.hash[number] == hash && bytes.Equal(k.key(number), k.key(n)) {
+			return number
+		}
+	}
+}
+
+// free returns the first free place of the table for a hash.
+func (k *keyed) free(hash uint64) uint64 {
+	mask := uint64(len(k.table) - 1)
+	at := hash & mask
+	for k.table[at] != 0 {
+		at = (at + 1) & mask
+	}
+	return at
 }
 
 // keyRows makes k the accepted rows [from,to) of a batch that belong to an entity.

@@ -160,12 +160,13 @@ func (c *Cells) push(slot int32, code, key uint64) []uint64 {
 }
 
 // reserve makes room for n entries. A full run is settled first; if that does not leave it half empty it moves to more
-// room, so that settling is paid by the rows that filled the other half.
+// room, so that settling is paid by the rows that filled the other half. A short run is not: no entry in it is there twice,
+// because each was compared with all before it.
 func (c *Cells) reserve(slot int32, n int, newest int64) {
 	if c.Room(slot) >= n {
 		return
 	}
-	if had := c.Len(slot); had > 1 {
+	if had := c.Len(slot); had > lookBack {
 		out := c.settle(slot, newest, true)
 		copy(c.All(slot), out)
 		c.Cut(slot, len(out)/c.stride)
