@@ -23,6 +23,13 @@ type Reading interface {
 	Alone() (oldestFirst bool)
 }
 
+// RowReader is what an Operator may implement that can read rows faster with states made for nothing else.
+type RowReader interface {
+	// NewRow returns States of slot 0 alone: states are merged into it, read, and forgotten by Reset; nothing is folded. The
+	// bytes merged must stay as they are until Reset. They answer, refuse and write what those of NewStates do.
+	NewRow() States
+}
+
 // AppendResult appends the JSON form of a result of any states to dst and returns true; of a null it returns dst as it is,
 // and false.
 func AppendResult(dst []byte, states States, slot int32, q *Query) (out []byte, ok bool) {

@@ -21,3 +21,9 @@ func DistinctOf(exact int) *Kind {
 	k := distinctOf("distinct_small", exact)
 	return &k
 }
+
+// RowLeft tells whether a row of top_k, made by NewRow, is left to ordinary states.
+func RowLeft(s States) bool {
+	row, ok := s.(*topKRow)
+	return ok && row.left
+}

@@ -53,7 +53,9 @@ type topKOperator struct {
 const topKStride = 4
 
 // NewStates implements Operator.
-func (o *topKOperator) NewStates() States {
+func (o *topKOperator) NewStates() States { return o.newStates() }
+
+func (o *topKOperator) newStates() *topKStates {
 	return &topKStates{Cells: cells.New(o.tiers, summed{}, topKStride-2, true), op: o, keys: newNumbered(o.keys.inputs, false)}
 }
 
@@ -66,6 +68,7 @@ type topKStates struct {
 
 	groups []group  // scratch of AppendState
 	scores []scored // scratch of Result
+	list   []listed // scratch of Result
 	where  []int32  // scratch of Result, by key number: place in scores + 1; all 0 between calls
 }
 
@@ -182,31 +185,62 @@ func (s *topKStates) Merge(slot int32, state []byte, newest int64) error {
 }
 
 // Result implements States.
-func (s *topKStates) Result(slot int32, q *Query) Value {
-	top := s.top(slot, q)
-	names := s.op.keys.names
-	items := make([]Value, len(top))
-	members := make([]Value, 0, len(top)*len(names)) // of all items
-	for i, x := range top {
+func (s *topKStates) Result(slot int32, q *Query) Value { return s.op.value(s.listOf(slot, q)) }
+
+// AppendResult implements Answerer.
+func (s *topKStates) AppendResult(dst []byte, slot int32, q *Query) ([]byte, bool) {
+	return s.op.appendJSON(dst, s.listOf(slot, q)), true
+}
+
+// listOf returns what q lists of slot. Valid until the next call of any method.
+func (s *topKStates) listOf(slot int32, q *Query) []listed {
+	s.list = s.list[:0]
+	for _, x := range s.top(slot, q) {
+		s.list = append(s.list, listed{s.keys.Bytes(x.key), x.score.Float()})
+	}
+	return s.list
+}
+
+// listed is an element of a result: a key's tuple and its score.
+type listed struct {
+	key   []byte
+	score float64
+}
+
+// value returns the result that lists these keys.
+func (o *topKOperator) value(list []listed) Value {
+	names := o.keys.names
+	items := make([]Value, len(list))
+	members := make([]Value, 0, len(list)*len(names)) // of all items
+	for i, x := range list {
 		from := len(members)
-		members = append(s.op.keys.appendMembers(members, s.keys.Bytes(x.key)), OfFloat(x.score.Float()))
+		members = append(o.keys.appendMembers(members, x.key), OfFloat(x.score))
 		items[i] = Value{Kind: Struct, Items: members[from:len(members):len(members)], Names: names}
 	}
 	return OfList(items)
 }
 
-// AppendResult implements Answerer.
-func (s *topKStates) AppendResult(dst []byte, slot int32, q *Query) ([]byte, bool) {
+// appendJSON appends the JSON form of the result that lists these keys. Keys of one score stand side by side: its digits are
+// found once.
+func (o *topKOperator) appendJSON(dst []byte, list []listed) []byte {
 	dst = append(dst, '[')
-	for i, x := range s.top(slot, q) {
+	from, to := 0, 0 // the digits of the last score
+	for i, x := range list {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		key := wire.NewReader(s.keys.Bytes(x.key))
-		dst = append(s.op.keys.appendMembersJSON(append(dst, '{'), &key), s.op.scoreLabel...)
-		dst = append(appendFloat(dst, x.score.Float()), '}')
+		key := wire.NewReader(x.key)
+		dst = append(o.keys.appendMembersJSON(append(dst, '{'), &key), o.scoreLabel...)
+		at := len(dst)
+		if i > 0 && x.score == list[i-1].score {
+			dst = append(dst, dst[from:to]...)
+		} else {
+			dst = appendFloat(dst, x.score)
+		}
+		from, to = at, len(dst)
+		dst = append(dst, '}')
 	}
-	return append(dst, ']'), true
+	return append(dst, ']')
 }
 
 // top returns the keys of slot that are listed, the first first. Valid until the next call of any method.
@@ -217,7 +251,7 @@ func (s *topKStates) top(slot int32, q *Query) []scored {
 	}
 	top := slices.DeleteFunc(s.scores, func(x scored) bool { return !x.score.Positive() })
 	slices.SortFunc(top, func(a, b scored) int {
-		if s.listed(&a, &b) {
+		if s.before(&a, &b) {
 			return -1
 		}
 		return 1 // no key is there twice
@@ -283,7 +317,7 @@ func (s *topKStates) insertBest(limit int) []scored {
 		low, high := 0, len(top)
 		if high == limit {
 			high--
-			if worst := &top[high]; worst.score.Above(&x.score) || !s.listed(&x, worst) { // the first is no call
+			if worst := &top[high]; worst.score.Above(&x.score) || !s.before(&x, worst) { // the first is no call
 				continue
 			}
 		} else {
@@ -291,7 +325,7 @@ func (s *topKStates) insertBest(limit int) []scored {
 		}
 		last := high
 		for low < high {
-			if mid := (low + high) / 2; s.listed(&x, &top[mid]) {
+			if mid := (low + high) / 2; s.before(&x, &top[mid]) {
 				high = mid
 			} else {
 				low = mid + 1
@@ -303,8 +337,8 @@ func (s *topKStates) insertBest(limit int) []scored {
 	return top
 }
 
-// listed tells whether a is listed before b, which is of another key.
-func (s *topKStates) listed(a, b *scored) bool {
+// before tells whether a is listed before b, which is of another key.
+func (s *topKStates) before(a, b *scored) bool {
 	if a.score.Above(&b.score) {
 		return true
 	}

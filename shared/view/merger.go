@@ -20,11 +20,12 @@ var ErrRow = errors.New("damaged row")
 // for concurrent use; keep one for each goroutine.
 type Merger struct {
 	plan  *Plan
-	fold  *Fold             // of one slot, 0
-	all   []operator.States // those that Want has taken out of the fold, too
+	fold  *Fold     // of one slot, 0
+	all   []reading // by state
+	rows  []reading // what Want puts in their place; nil before the first time
 	parts []Part
 
-	oldestFirst []bool // by state: operator.Reading
+	oldestFirst []bool // by state of the fold
 	order       []int  // scratch of Finish: indices of the parts that are merged, the newest first
 }
 
@@ -44,25 +45,51 @@ type Part struct {
 func (p *Plan) NewMerger() *Merger {
 	f := p.NewFold()
 	f.Slot(nil)
-	m := &Merger{plan: p, fold: f, all: slices.Clone(f.states), oldestFirst: make([]bool, len(f.states))}
+	m := &Merger{plan: p, fold: f, oldestFirst: make([]bool, len(f.states))}
 	for i, states := range f.states {
-		if r, ok := states.(operator.Reading); ok {
-			m.oldestFirst[i] = r.Alone()
-		}
+		m.all = append(m.all, readingOf(states))
+		m.oldestFirst[i] = m.all[i].oldestFirst
 	}
 	return m
 }
 
-// Want limits what is merged, from the next Reset on, to what these features need; nil means all. The others cannot be
-// asked for, nor can AppendBody.
+// reading is states that are told that they will be read alone, see operator.Reading.
+type reading struct {
+	states      operator.States
+	oldestFirst bool
+}
+
+func readingOf(states operator.States) reading {
+	r, ok := states.(operator.Reading)
+	return reading{states, ok && r.Alone()}
+}
+
+// Want limits what is merged, from the next Reset on, to what the answers of these features need; nil means all there is.
+// The others cannot be asked for, nor can AppendBody. A row that is not to be written again is read faster.
 func (m *Merger) Want(features []int) {
-	copy(m.fold.states, m.all)
 	if features == nil {
+		for i, r := range m.all {
+			m.fold.states[i], m.oldestFirst[i] = r.states, r.oldestFirst
+		}
 		return
 	}
+	if m.rows == nil {
+		m.makeRows()
+	}
 	for i, needed := range m.plan.needs(features) {
-		if !needed {
-			m.fold.states[i] = nil
+		m.fold.states[i] = nil
+		if needed {
+			m.fold.states[i], m.oldestFirst[i] = m.rows[i].states, m.rows[i].oldestFirst
+		}
+	}
+}
+
+// makeRows makes states that rows are read with; where an operator has no better ones these are the fold's.
+func (m *Merger) makeRows() {
+	m.rows = slices.Clone(m.all)
+	for i := range m.plan.states {
+		if r, ok := m.plan.states[i].op.(operator.RowReader); ok {
+			m.rows[i] = readingOf(r.NewRow())
 		}
 	}
 }

@@ -23,9 +23,18 @@ func (l *laws) damage() error {
 			if err := l.refused(state[:n], newest); err != nil {
 				return err
 			}
+			_, err := l.mergedInto(state[:n], newest)
+			if err := l.sameInRow(state, state[:n], newest, err); err != nil {
+				return err
+			}
 		}
 		for range 40 {
-			if err := l.refusedOrCanonical(l.change(state), newest); err != nil {
+			changed := l.change(state)
+			if err := l.refusedOrCanonical(changed, newest); err != nil {
+				return err
+			}
+			_, err := l.mergedInto(changed, newest)
+			if err := l.sameInRow(state, changed, newest, err); err != nil {
 				return err
 			}
 		}
@@ -52,6 +61,29 @@ func (l *laws) mergedInto(state []byte, newest int64) (operator.States, error) {
 	l.damaged.Reset()
 	l.damaged.Grow(1)
 	return l.damaged, l.damaged.Merge(0, state, newest)
+}
+
+// sameInRow wants states for rows alone, if the operator has them, to refuse the bytes exactly if others do, also behind a
+// sound state.
+func (l *laws) sameInRow(sound, state []byte, newest int64, err error) error {
+	r, ok := l.op.(operator.RowReader)
+	if !ok {
+		return nil
+	}
+	if l.damagedRow == nil {
+		l.damagedRow = r.NewRow()
+	}
+	for _, before := range [][]byte{nil, sound} {
+		l.damagedRow.Reset()
+		l.damagedRow.Grow(1)
+		if err := l.damagedRow.Merge(0, before, newest); err != nil {
+			return err
+		}
+		if got := l.damagedRow.Merge(0, state, newest); fmt.Sprint(got) != fmt.Sprint(err) {
+			return fmt.Errorf("merging %x: %w, into states for rows alone: %w", state, err, got)
+		}
+	}
+	return nil
 }
 
 func (l *laws) refused(state []byte, newest int64) error {

@@ -82,5 +82,6 @@ type laws struct {
 	states operator.States // of one fold over the whole world, slot = entity
 	whole  [][]byte        // their bytes at the entities' newest
 
-	damaged operator.States // what damaged bytes are merged into, again and again
+	damaged    operator.States // what damaged bytes are merged into, again and again
+	damagedRow operator.States // the same of operator.RowReader
 }

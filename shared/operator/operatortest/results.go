@@ -108,11 +108,30 @@ func sameText(states operator.States, slot int32, q *operator.Query, v operator.
 // rows reads every entity as one who looks up rows does, in one slot that is used again: its parts merged in a random order
 // give the state and the results of the fold.
 func (l *laws) rows() error {
-	parts := l.randomParts()
 	reading := l.op.NewStates()
 	if r, ok := reading.(operator.Reading); ok {
 		r.Alone()
 	}
+	if err := l.rowsIn(reading); err != nil {
+		return err
+	}
+	r, ok := l.op.(operator.RowReader)
+	if !ok {
+		return nil
+	}
+	row := r.NewRow()
+	if r, ok := row.(operator.Reading); ok {
+		r.Alone()
+	}
+	// Twice, because states may read otherwise when they have written before.
+	if err := errors.Join(l.rowsIn(row), l.rowsIn(row)); err != nil {
+		return fmt.Errorf("with states for rows alone: %w", err)
+	}
+	return nil
+}
+
+func (l *laws) rowsIn(reading operator.States) error {
+	parts := l.randomParts()
 	queries := l.queries()
 	for entity, want := range l.whole {
 		newest := max(0, l.world.newest[entity])

@@ -75,11 +75,7 @@ func New(tiers window.Tiers, agg Aggregate, words int, keyed bool) *Cells {
 	c.stride = c.ident + words
 	c.Runs = arena.NewRuns(c.stride)
 	for _, t := range tiers {
-		last := uint64(0)
-		if t.Hop != 0 {
-			last = uint64(schema.MaxTime / t.Hop)
-		}
-		c.last = append(c.last, last)
+		c.last = append(c.last, lastBucket(t))
 	}
 	if first := tiers[0]; first.Hop == 0 {
 		c.high, c.near = math.MaxInt64, math.MaxInt64
@@ -89,6 +85,14 @@ func New(tiers window.Tiers, agg Aggregate, words int, keyed bool) *Cells {
 		c.near = math.MaxInt64
 	}
 	return c
+}
+
+// lastBucket returns the number of a tier's last bucket.
+func lastBucket(t window.Tier) uint64 {
+	if t.Hop == 0 {
+		return 0
+	}
+	return uint64(schema.MaxTime / t.Hop)
 }
 
 // Stride returns the number of words of an entry.

@@ -16,12 +16,14 @@ type Held struct {
 }
 
 // Held returns the window w at asOf.
-func (c *Cells) Held(w window.Window, asOf int64) Held {
+func (c *Cells) Held(w window.Window, asOf int64) Held { return heldBy(c.tiers, w, asOf) }
+
+func heldBy(tiers window.Tiers, w window.Window, asOf int64) Held {
 	if w.Length == 0 {
-		return Held{tiers: c.tiers, from: math.MinInt64}
+		return Held{tiers: tiers, from: math.MinInt64}
 	}
 	now := asOf / w.Hop
-	return Held{tiers: c.tiers, from: (now - w.Length/w.Hop + 1) * w.Hop, hop: w.Hop, now: now}
+	return Held{tiers: tiers, from: (now - w.Length/w.Hop + 1) * w.Hop, hop: w.Hop, now: now}
 }
 
 // Has tells whether the window holds the bucket of an entry's code.

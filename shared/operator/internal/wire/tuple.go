@@ -94,7 +94,7 @@ func AppendBytes(dst, s []byte) []byte {
 // but not all; otherwise none may.
 func (r *Reader) Tuple(t Tuple, nullable bool) []byte {
 	from, nulls := r.at, 0
-	if n := t.short(r.Rest()); n > 0 {
+	if n := t.Short(r.Rest()); n > 0 {
 		r.at += n
 		return r.b[from:r.at:r.at]
 	}
@@ -188,12 +188,12 @@ const (
 	wordLen  = 8
 )
 
-// short returns the length of the tuple at the beginning of b if all its members are short integers, or bytes without zero
-// bytes, and enough of b follows to look at it by words; otherwise 0.
-func (t Tuple) short(b []byte) (n int) {
+// Short returns the length of the tuple at the beginning of b if all its members are short integers, or bytes without zero
+// bytes of which enough follows to look at them by words; otherwise 0: then Reader.Tuple tells what it is.
+func (t Tuple) Short(b []byte) (n int) {
 	for i := range t {
 		m := &t[i]
-		if n+1+wordLen > len(b) {
+		if n >= len(b) {
 			return 0
 		}
 		if !m.Bytes {
@@ -204,7 +204,7 @@ func (t Tuple) short(b []byte) (n int) {
 			n += size
 			continue
 		}
-		if b[n] != tagBytes {
+		if b[n] != tagBytes || n+1+wordLen > len(b) {
 			return 0
 		}
 		n++

@@ -191,7 +191,7 @@ func TestShortTuples(t *testing.T) {
 		if behind.Bad() || !bytes.Equal(got, want) {
 			t.Fatalf("seed %d: %x is %x alone, and %x (bad: %t) with bytes behind", seed, b, want, got, behind.Bad())
 		}
-		if tuple.short(padded) == len(want) {
+		if tuple.Short(padded) == len(want) {
 			short++
 		}
 	}
