@@ -10,6 +10,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/operator/internal/arena"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/cells"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/hll"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
 	"github.com/tidemark-io/tidemark/shared/window"
 )
 
@@ -44,7 +45,7 @@ func distinctOf(name string, exact int) Kind {
 			if err != nil {
 				return nil, err
 			}
-			return &distinctOperator{name: name, exact: exact, tiers: tiers, inputs: slices.Clone(cfg.Inputs)}, nil
+			return &distinctOperator{name: name, exact: exact, tiers: tiers, inputs: slices.Clone(cfg.Inputs), tuple: tupleOf(cfg.Inputs)}, nil
 		},
 	}
 }
@@ -54,6 +55,7 @@ type distinctOperator struct {
 	exact  int
 	tiers  window.Tiers
 	inputs []Input
+	tuple  wire.Tuple
 }
 
 // NewStates implements Operator.
@@ -302,10 +304,7 @@ func (s *distinctStates) toRegisters(slot int32) {
 
 // Result implements States.
 func (s *distinctStates) Result(slot int32, q *Query) Value {
-	from := uint64(1)
-	if w := q.Window; w.Length > 0 {
-		from += uint64(max(0, (q.AsOf/w.Hop-w.Length/w.Hop+1)*w.Hop))
-	}
+	from := seenFrom(q)
 	s.ranks = hll.Ranks{}
 	if _, registers := s.form(slot); registers {
 		all := s.All(slot)
@@ -326,6 +325,15 @@ func (s *distinctStates) Result(slot int32, q *Query) Value {
 		s.rank(x, from)
 	}
 	return OfInt(hll.Estimate(&s.ranks))
+}
+
+// seenFrom returns from which sighting time on, which is + 1 as sightings' are, q's window holds an element.
+func seenFrom(q *Query) uint64 {
+	w := q.Window
+	if w.Length == 0 {
+		return 1
+	}
+	return 1 + uint64(max(0, (q.AsOf/w.Hop-w.Length/w.Hop+1)*w.Hop))
 }
 
 // count returns how many elements were seen not before from, of a slot that has not as many sightings that it could be

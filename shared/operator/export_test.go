@@ -22,8 +22,13 @@ func DistinctOf(exact int) *Kind {
 	return &k
 }
 
-// RowLeft tells whether a row of top_k, made by NewRow, is left to ordinary states.
+// RowLeft tells whether a row, made by NewRow, is left to ordinary states.
 func RowLeft(s States) bool {
-	row, ok := s.(*topKRow)
-	return ok && row.left
+	switch row := s.(type) {
+	case *topKRow:
+		return row.plain != nil
+	case *distinctRow:
+		return row.plain != nil
+	}
+	return false
 }

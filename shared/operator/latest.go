@@ -223,6 +223,7 @@ func (s *latestStates) Merge(slot int32, state []byte, newest int64) error {
 	}
 	r := wire.NewReader(state)
 	n := r.Uvarint(uint64(s.n))
+	s.expect(slot, min(int(n), len(state)/minLatestBytes))
 	s.ids = s.ids[:0]
 	var before [orderWords]uint64
 	for i := range n {
@@ -242,6 +243,17 @@ func (s *latestStates) Merge(slot int32, state []byte, newest int64) error {
 		return stateError(s.kind, state)
 	}
 	return nil
+}
+
+// minLatestBytes is the least that an element takes in a state: its place, its tuple.
+const minLatestBytes = 5
+
+// expect makes room for n more entries at once, if these are not so many that they had better be settled.
+func (s *latestStates) expect(slot int32, n int) {
+	s.keys.Expect(n)
+	if s.Len(slot)+n <= mergeSettle*s.n {
+		s.Reserve(slot, n)
+	}
 }
 
 // mergeElement reads what follows an element's place, and adds it to slot and its number to s.ids.

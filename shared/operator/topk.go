@@ -53,9 +53,7 @@ type topKOperator struct {
 const topKStride = 4
 
 // NewStates implements Operator.
-func (o *topKOperator) NewStates() States { return o.newStates() }
-
-func (o *topKOperator) newStates() *topKStates {
+func (o *topKOperator) NewStates() States {
 	return &topKStates{Cells: cells.New(o.tiers, summed{}, topKStride-2, true), op: o, keys: newNumbered(o.keys.inputs, false)}
 }
 

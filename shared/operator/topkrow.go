@@ -1,9 +1,7 @@
 package operator
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/binary"
 	"math"
 	"slices"
 
@@ -17,26 +15,17 @@ import (
 // order of their bytes, and adds up in 64 bits. What a row is not made of as a rule, be it damage, large sums or very many
 // cells, it leaves to ordinary states, into which it then merges all that it was given.
 type topKRow struct {
-	op    *topKOperator
-	parts []rowPart
+	op *topKOperator
+	rowParts
 	cells cells.Row
 	keys  []rowKey  // by number, as they came
 	order []rankKey // the keys in order of their bytes
 	fresh []rankKey // scratch of read: keys that are new, in order
 	at    []int     // scratch of read: where in order each of them belongs
 
-	plain *topKStates // what is left to; nil before the first time
-	left  bool        // whether this row is
-
 	scores []int64  // scratch of top, by key number: units of 2^-32
 	ranks  []ranked // scratch of top
 	list   []listed // scratch of Result
-}
-
-// rowPart is a state that was merged.
-type rowPart struct {
-	state  []byte
-	newest int64
 }
 
 // rowKey says where a key's tuple lies in the parts' bytes.
@@ -55,7 +44,9 @@ type ranked struct {
 }
 
 // NewRow implements RowReader.
-func (o *topKOperator) NewRow() States { return &topKRow{op: o, cells: cells.NewRow(o.tiers)} }
+func (o *topKOperator) NewRow() States {
+	return &topKRow{op: o, cells: cells.NewRow(o.tiers), rowParts: rowParts{make: o.NewStates}}
+}
 
 // Alone implements Reading: the largest part of a row, whose keys need not be looked up, is best merged first.
 func (s *topKRow) Alone() (oldestFirst bool) { return true }
@@ -68,33 +59,7 @@ func (s *topKRow) Fold(*Rows) { invariant.Fail("folding into a row that is read"
 
 // Merge implements States.
 func (s *topKRow) Merge(slot int32, state []byte, newest int64) error {
-	if len(state) == 0 {
-		return nil
-	}
-	if s.left {
-		return s.plain.Merge(slot, state, newest)
-	}
-	s.parts = append(s.parts, rowPart{state, newest})
-	if s.read(state, newest) {
-		return nil
-	}
-	return s.leave(slot)
-}
-
-// leave merges all parts into ordinary states, which answer from then on.
-func (s *topKRow) leave(slot int32) error {
-	if s.plain == nil {
-		s.plain = s.op.newStates()
-	}
-	s.left = true
-	s.plain.Reset()
-	s.plain.Grow(int(slot) + 1)
-	for _, p := range s.parts {
-		if err := s.plain.Merge(slot, p.state, p.newest); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.merge(slot, state, newest, s.read)
 }
 
 // read adds the last part. It returns false if that is not its to read; then the row is of no use until Reset.
@@ -192,7 +157,7 @@ func (s *topKRow) insertFresh() {
 
 // Result implements States.
 func (s *topKRow) Result(slot int32, q *Query) Value {
-	if s.left {
+	if s.plain != nil {
 		return s.plain.Result(slot, q)
 	}
 	return s.op.value(s.listOf(q))
@@ -200,8 +165,8 @@ func (s *topKRow) Result(slot int32, q *Query) Value {
 
 // AppendResult implements Answerer.
 func (s *topKRow) AppendResult(dst []byte, slot int32, q *Query) ([]byte, bool) {
-	if s.left {
-		return s.plain.AppendResult(dst, slot, q)
+	if s.plain != nil {
+		return AppendResult(dst, s.plain, slot, q)
 	}
 	return s.op.appendJSON(dst, s.listOf(q)), true
 }
@@ -282,37 +247,12 @@ func (s *topKRow) sorted(limit int) []ranked {
 
 // AppendState implements States: as ordinary states do of the same parts.
 func (s *topKRow) AppendState(dst []byte, slot int32, newest int64) []byte {
-	if !s.left {
-		if err := s.leave(slot); err != nil {
-			invariant.Fail("a state was read that is refused: %v", err)
-		}
-	}
-	return s.plain.AppendState(dst, slot, newest)
+	return s.appendState(dst, slot, newest)
 }
 
 // Reset implements States.
 func (s *topKRow) Reset() {
-	clear(s.parts) // their bytes may go
-	s.parts, s.keys, s.order, s.left = s.parts[:0], s.keys[:0], s.order[:0], false
+	s.forget()
+	s.keys, s.order = s.keys[:0], s.order[:0]
 	s.cells.Reset()
-}
-
-// headAt is headOf of b[at:at+size], at one go where enough of b follows.
-func headAt(b []byte, at, size int) uint64 {
-	if at+headBytes > len(b) {
-		return headOf(b[at : at+size])
-	}
-	head := binary.BigEndian.Uint64(b[at:])
-	if size < headBytes {
-		head &= ^uint64(0) << (8 * (headBytes - size))
-	}
-	return head
-}
-
-// compareTails compares tuples of one head. None is the beginning of another one: those that a head holds are equal.
-func compareTails(a, b []byte) int {
-	if len(a) <= headBytes || len(b) <= headBytes {
-		return 0
-	}
-	return bytes.Compare(a[headBytes:], b[headBytes:])
 }

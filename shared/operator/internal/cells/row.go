@@ -80,43 +80,44 @@ func (r *Row) ReadGroup(b []byte, at int, key uint32) (end int) {
 
 // readTier reads the cells of one tier at b[at], and returns where they end; 0 as ReadGroup does.
 func (r *Row) readTier(b []byte, at, tier int, key uint32) (end int) {
-	code, last := uint64(tier)<<bucketBits, r.last[tier]
-	if r.tiers[tier].Hop == 0 {
-		r.span.add(tier, 0, 0)
-		return r.readWeight(b, at, code, key)
-	}
-	n, at := number(b, at)
-	if at == 0 || n == 0 || n > uint64(len(b)-at)/2 {
-		return 0
-	}
-	first := uint64(0)
-	for i := range n {
-		var step uint64
-		if step, at = number(b, at); at == 0 || step > last || code+step > last {
+	head, last := uint64(tier)<<bucketBits, r.last[tier]
+	n, step := uint64(1), uint64(0)
+	timed := r.tiers[tier].Hop != 0
+	if timed {
+		if at < len(b) && b[at] < 0x80 { // as nearly all are; here and below it spares the call
+			n, at = uint64(b[at]), at+1
+		} else {
+			n, at = number(b, at)
+		}
+		if at == 0 || n == 0 || n > uint64(len(b)-at)/2 {
 			return 0
+		}
+	}
+	code, first := head, uint64(0)
+	for i := range n {
+		if timed {
+			if step, at = number(b, at); at == 0 || step > last || code+step > last {
+				return 0
+			}
 		}
 		if code += step; i == 0 {
 			first = code
 		}
-		if at = r.readWeight(b, at, code, key); at == 0 {
+		var z uint64
+		if at < len(b) && b[at] < 0x80 {
+			z, at = uint64(b[at]), at+1
+		} else {
+			z, at = number(b, at)
+		}
+		if at == 0 || z-1 >= math.MaxUint32 { // also of none
 			return 0
 		}
+		weight := int64(z>>1) ^ -int64(z&1)
+		r.weight += uint64(max(weight, -weight))
+		r.cells = append(r.cells, RowCell{code, key, int32(weight)})
 		code++
 	}
-	head := uint64(tier) << bucketBits
 	r.span.add(tier, int64(first-head), int64(code-1-head))
-	return at
-}
-
-// readWeight reads a cell's sum at b[at].
-func (r *Row) readWeight(b []byte, at int, code uint64, key uint32) (end int) {
-	z, at := number(b, at)
-	if at == 0 || z-1 >= math.MaxUint32 { // also of none
-		return 0
-	}
-	weight := int64(z>>1) ^ -int64(z&1)
-	r.weight += uint64(max(weight, -weight))
-	r.cells = append(r.cells, RowCell{code, key, int32(weight)})
 	return at
 }
 
