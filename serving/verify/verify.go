@@ -53,7 +53,7 @@ type Config struct {
 	Generations func(ctx context.Context, view string) ([]*lookup.Generation, error)
 	// Sample bounds the entities of each view that are verified, chosen anew each time; 0 = all.
 	Sample int
-	// Wait bounds how long lanes may take to become whole; then what they hold counts as wrong.
+	// Wait bounds how long lanes may take to become whole, before and while rows are read; then what they hold counts as wrong.
 	Wait time.Duration
 	// RecordsAtOnce bounds the memory of a pass, in records of the log; default (0) RecordsAtOnce.
 	RecordsAtOnce int64
@@ -175,6 +175,7 @@ type run struct {
 	share  uint64 // entities whose hash is above are left out
 	pass   uint64 // of passes: the entities whose hash modulo passes it is
 	passes uint64
+	whole  map[lane.ID]bool // lanes that claimed their content when they were looked at last: a row of theirs is waited for
 	rows   map[string]*row
 	events map[string][]oracle.Event
 	ends   map[position.Partition]int64 // how far the log was read
@@ -210,32 +211,6 @@ func (v *run) verify(ctx context.Context) (gone bool, err error) {
 		return false, nil
 	}
 	return v.dropped(ctx)
-}
-
-// dropped tells whether the generation was dropped since its verification began: lanes say so, and so does the manifest,
-// which is written before.
-func (v *run) dropped(ctx context.Context) (bool, error) {
-	marks, err := v.marks(ctx)
-	if err != nil || !slices.ContainsFunc(marks, saysDropped) {
-		return false, err
-	}
-	now, err := v.cfg.Generations(ctx, v.view)
-	return !slices.ContainsFunc(now, func(g *lookup.Generation) bool { return g.Namespace == v.gen.Namespace }), err
-}
-
-func saysDropped(m lane.Marks) bool { return m[lane.BatchName] == lane.Dropped }
-
-// marks reads the marks of all lanes.
-func (v *run) marks(ctx context.Context) ([]lane.Marks, error) {
-	ids := make([]lane.ID, v.gen.Lanes)
-	for n := range ids {
-		ids[n] = lane.ID{Namespace: v.gen.Namespace, N: n}
-	}
-	marks, err := v.cfg.Store.Marks(ctx, ids)
-	if err != nil {
-		return nil, fmt.Errorf("reading marks: %w", err)
-	}
-	return marks, nil
 }
 
 // plan decides which entities are compared, and in how many passes.
@@ -297,35 +272,6 @@ func (v *run) verifyPass(ctx context.Context) error {
 	return v.judge(ctx)
 }
 
-// lanesEvery is how often lanes are looked at that are not whole yet.
-const lanesEvery = 100 * time.Millisecond
-
-// awaitLanes waits, in bounded time, until every lane can claim its content. One that was dropped never will.
-func (v *run) awaitLanes(ctx context.Context) error {
-	deadline := time.Now().Add(v.cfg.Wait)
-	for {
-		marks, err := v.marks(ctx)
-		if err != nil {
-			return err
-		}
-		whole := 0
-		for _, m := range marks {
-			if lookup.Claims(m) == "" {
-				whole++
-			}
-		}
-		if whole == len(marks) || slices.ContainsFunc(marks, saysDropped) || !time.Now().Before(deadline) {
-			return nil
-		}
-		v.progress("lanes whole", whole, len(marks))
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(lanesEvery):
-		}
-	}
-}
-
 func (v *run) progress(what string, done, of int) {
 	if v.cfg.Progress != nil {
 		v.cfg.Progress(v.view, what, done, of)
@@ -353,8 +299,8 @@ func (v *run) chosen(key string) bool {
 	return hash <= v.share && hash%v.passes == v.pass
 }
 
-// readRows reads the rows of keys, each with its lane's marks.
-func (v *run) readRows(ctx context.Context, keys []string) error {
+// readOnce reads the rows of keys.
+func (v *run) readOnce(ctx context.Context, keys []string) error {
 	merger := v.gen.Plan.NewMerger()
 	for done := 0; done < len(keys); done += rowsAtOnce {
 		v.progress("rows read", done, len(keys))
