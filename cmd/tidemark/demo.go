@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/tidemark-io/tidemark/jobs"
 	"github.com/tidemark-io/tidemark/serving/verify"
 	"github.com/tidemark-io/tidemark/shared/devbroker"
+	"github.com/tidemark-io/tidemark/shared/history"
 	"github.com/tidemark-io/tidemark/shared/job"
 	"github.com/tidemark-io/tidemark/shared/kafkalog"
 	"github.com/tidemark-io/tidemark/shared/lane"
@@ -52,6 +54,7 @@ type demoFlags struct {
 	seed   uint64
 	block  int64
 	cron   string
+	runs   bool   // block and cron are such that from, if it fills a block, shows runs
 	file   *lines // of from
 }
 
@@ -78,7 +81,7 @@ func (d *demoFlags) adapt(f *pflag.FlagSet) {
 		d.block = demoSmallBlock
 	}
 	if !f.Changed("cron") {
-		d.cron = demoSmallCron
+		d.cron, d.runs = demoSmallCron, true
 	}
 }
 
@@ -421,8 +424,10 @@ func (d *demo) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, done := d.batch.published(); behind == "" && !done {
-			behind = "batch is publishing: " + d.batch.summary()
+		if behind == "" {
+			if behind, err = d.unpublished(ctx); err != nil {
+				return err
+			}
 		}
 		switch {
 		case behind == "":
@@ -438,4 +443,27 @@ func (d *demo) settle(ctx context.Context) error {
 		case <-time.After(settleEvery):
 		}
 	}
+}
+
+// unpublished says what batch has yet to do, empty if it is nothing: to publish what it has begun, and, of a small file, to begin
+// its first run. Such a file may be taken in before batch looks for the first time.
+func (d *demo) unpublished(ctx context.Context) (string, error) {
+	run, done := d.batch.published()
+	if !done {
+		return "batch is publishing: " + d.batch.summary(), nil
+	}
+	if stopped := d.batch.failure() != nil; stopped || run > 0 || !d.flags.runs {
+		return "", nil
+	}
+	for i := range d.job.Sources {
+		src := &d.job.Sources[i]
+		stretches, err := d.history.Stretches(ctx, src)
+		if err != nil {
+			return "", err
+		}
+		if slices.ContainsFunc(stretches, func(s history.Stretch) bool { return s.Range().Next >= src.Block }) {
+			return "a block is full, and batch has made no run yet", nil
+		}
+	}
+	return "", nil
 }
