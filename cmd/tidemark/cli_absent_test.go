@@ -23,7 +23,7 @@ func TestAbsent(t *testing.T) {
 	broker := func() *process {
 		return tidemark(t, "broker", "--data", filepath.Join(in.folder, "broker"), "--listen", in.kafka)
 	}
-	up := in.up("--block", cliBlock, "--cron", cliCron, "--tail-age", "0", "--wait", "5m")
+	up := in.up("--block", cliBlock, "--cron", cliCron, "--tail-age", "0")
 	up.await("waiting for ", cliWait)
 	redis.Restart(t)
 	up.await("waiting for Kafka", cliWait)

@@ -82,9 +82,6 @@ func TestRealKafka(t *testing.T) {
 	if err := foreign.New(in.kafka, nil).Delete(t.Context(), "usedcar-events"); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "the topic to be gone and made again", func() bool {
-		args := []string{"gen", in.job, "--kafka", in.kafka, "--events", "9000", "--wait", "30s"}
-		return invoke(t, "", args...).code == exitOK
-	})
+	in.gen(9000)
 	in.refuse([]string{"archive", "up", "log"}, before.ID, in.topicNow("usedcar-events").ID, "deleted and created again")
 }

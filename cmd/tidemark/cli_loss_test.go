@@ -124,7 +124,7 @@ func TestAcceptLossOfWhatWasFolded(t *testing.T) {
 	in.awaitQuiet()
 	arch.terminate()
 	in.gen(300, "--seed", "2") // too little to fill a block
-	in.ask("status", "--await", "--wait", "60s").want(t, exitOK)
+	in.ask("status", "--await", "--wait", commandWait).want(t, exitOK)
 	var status statusReport
 	unmarshal(t, in.ask("status", "-o", "json").want(t, exitOK).stdout, &status)
 	held := status.Views[0].Partitions[0]
@@ -151,10 +151,10 @@ func TestAcceptLossOfWhatWasFolded(t *testing.T) {
 		args = append(args, id.String())
 	}
 	invoke(t, "", append(args, "--store", in.store)...).want(t, exitOK)
-	in.ask("status", "--await", "--wait", "60s").want(t, exitOK)
+	in.ask("status", "--await", "--wait", commandWait).want(t, exitOK)
 	t.Log(in.verified())
 	in.gen(300, "--seed", "3")
-	in.ask("status", "--await", "--wait", "60s").want(t, exitOK)
+	in.ask("status", "--await", "--wait", commandWait).want(t, exitOK)
 	t.Log(in.verified())
 	for _, p := range []*process{batch, speed} {
 		p.terminate()

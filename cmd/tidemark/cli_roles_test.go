@@ -93,7 +93,7 @@ func TestRoles(t *testing.T) {
 	before := speeds[1].refusals()
 	speeds[0].terminate()
 	in.gen(500)
-	in.ask("status", "--await", "--wait", "60s").want(t, exitOK)
+	in.ask("status", "--await", "--wait", commandWait).want(t, exitOK)
 	if after := speeds[1].refusals(); after != before {
 		t.Errorf("of the worker that took over, calls met marks that it did not expect: %s, before %s", after, before)
 	}
@@ -179,11 +179,11 @@ func TestBatchFull(t *testing.T) {
 	t.Parallel()
 	in := newInstallation(t, redisserver.Start(t).URL())
 	in.gen(3000)
-	arch, speed := in.role("archive"), in.role("speed", "--wait", "2m")
+	arch, speed := in.role("archive"), in.role("speed")
 	once := func(args ...string) string {
 		t.Helper()
 		return invoke(t, "", append([]string{
-			"batch", in.job, "--once", "--wait", "30s", "--block", cliBlock, "--store", in.store, "--archive", filepath.Join(in.folder, "archive"),
+			"batch", in.job, "--once", "--wait", commandWait, "--block", cliBlock, "--store", in.store, "--archive", filepath.Join(in.folder, "archive"),
 			"--state", filepath.Join(in.folder, "state"),
 		}, args...)...).want(t, exitOK).stdout
 	}
@@ -203,7 +203,7 @@ func TestBatchFull(t *testing.T) {
 			t.Errorf("run %d of view %s: %s with %d rows", last.Run, all[i].View, last.Kind, last.Rows)
 		}
 	}
-	in.ask("status", "--await", "--wait", "60s").want(t, exitOK)
+	in.ask("status", "--await", "--wait", commandWait).want(t, exitOK)
 	t.Log(in.verified())
 	if out := in.askBatch("batch", "--check").want(t, exitOK).stdout; !strings.Contains(out, " 0 wrong") {
 		t.Error(out)
@@ -261,7 +261,7 @@ func TestGrace(t *testing.T) {
 	}{{"1s", "had not drained within 1s", false}, {"10m", "a second time", true}} {
 		speed := in.role("speed", "--grace", c.grace)
 		speed.isReady("speed")
-		in.ask("status", "--await", "--wait", "60s").want(t, exitOK)
+		in.ask("status", "--await", "--wait", commandWait).want(t, exitOK)
 		server.Suspend(t)
 		const folded = "tidemark_speed_records_folded_total"
 		before := speed.metric(folded)

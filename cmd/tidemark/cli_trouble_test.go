@@ -103,10 +103,13 @@ func (w *troubled) status(pattern string, says bool) {
 // answers wants lookups to go on, and all that is served to be right.
 func (w *troubled) answers() {
 	w.t.Helper()
-	code, body := fetch(w.t, http.MethodGet, w.base+"/v1/jobs/usedcar/views/user/profiles/user_id:u1", "", nil)
-	if code != http.StatusOK || !strings.Contains(body, `"degraded":null`) {
-		w.t.Errorf("a lookup: %d %.300s", code, body)
-	}
+	soon(w.t, "a lookup", func() error { // a lane in which a run is ahead of the speed layer is degraded for that moment
+		code, body := fetch(w.t, http.MethodGet, w.base+"/v1/jobs/usedcar/views/user/profiles/user_id:u1", "", nil)
+		if code != http.StatusOK || !strings.Contains(body, `"degraded":null`) {
+			return fmt.Errorf("a lookup: %d %.300s", code, body)
+		}
+		return nil
+	})
 	w.t.Log(w.verified())
 }
 

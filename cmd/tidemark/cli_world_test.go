@@ -18,10 +18,14 @@ import (
 const (
 	cliBlock = "256"
 	cliCron  = "@every 1s"
-	cliWait  = time.Minute // for whatever a test waits for; on an idle machine it takes a few seconds
 	pollPace = 50 * time.Millisecond
+	// cliWait is for whatever a test waits for. On an idle machine it takes a few seconds; the bound is there to end a test
+	// that waits in vain, and a machine that is ten times slower is to be no reason for that.
+	cliWait = 5 * time.Minute
+	// commandWait is how long a command waits for what it needs, for the same reason.
+	commandWait = "5m"
 	// roleWait is how long a role waits for what others, who may be begun after it, bring about.
-	roleWait = "2m"
+	roleWait = "5m"
 	// cliSession is that of a group's members. Half of it bounds a request to the group, and a process that is not let run
 	// for as long loses its partitions for a moment.
 	cliSession = "6s"

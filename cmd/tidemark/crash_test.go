@@ -26,7 +26,7 @@ const (
 	crashRate    = "800"           // events a second meanwhile: a block of each partition fills in about a second
 	crashTrickle = "100"           // the same where what is waited for takes that lanes catch up
 	crashGrace   = time.Second     // for which leftover rows are kept
-	crashWait    = 2 * time.Minute // for a place to be come to; on an idle machine it takes a few seconds
+	crashWait    = 5 * time.Minute // for a place to be come to; on an idle machine it takes a few seconds
 )
 
 // life is what a job goes through until the process that is armed dies. It returns that process.
@@ -168,7 +168,7 @@ func working(w *crashWorld, armed []string) *process {
 // ending is a life whose process is told to end while it works.
 func ending(w *crashWorld, armed []string) *process {
 	w.flow(crashTrickle)
-	p := w.live(armed)
+	p := w.live(armed, "--session-timeout", cliSession) // it is to have its partitions when it is told to end
 	p.await("ready role=up", crashWait)
 	w.awaitRun()
 	if err := p.cmd.Process.Signal(sigterm); err != nil {
@@ -241,8 +241,8 @@ func refilling(w *crashWorld, armed []string) *process {
 // commandsOfGenerations is what is done to generations, in this order.
 var commandsOfGenerations = [][]string{
 	{"rebuild", "listing"},
-	{"promote", "listing", "2", "--wait", "60s"},
-	{"rollback", "listing", "--wait", "60s"},
+	{"promote", "listing", "2", "--wait", commandWait},
+	{"rollback", "listing", "--wait", commandWait},
 	{"drop", "listing", "2"},
 }
 

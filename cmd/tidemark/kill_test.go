@@ -50,17 +50,17 @@ func killTest(t *testing.T, in *installation, after func(kill int)) {
 		up.kill()
 		after(kill)
 	}
-	if code := gen.exit(5 * time.Minute); code != 0 {
+	if code := gen.exit(cliWait); code != 0 {
 		t.Fatalf("gen: exit code %d\n%s", code, gen.out)
 	}
-	up := in.up("--session-timeout", shortSession)
-	up.await("ready role=up", time.Minute)
+	up := in.up() // nobody kills it: it may have a session that a busy machine keeps
+	up.await("ready role=up", cliWait)
 	in.awaitTakenIn()
 	t.Log(in.verified())
 	if err := up.cmd.Process.Signal(sigterm); err != nil {
 		t.Fatal(err)
 	}
-	if code := up.exit(time.Minute); code != 0 {
+	if code := up.exit(cliWait); code != 0 {
 		t.Fatalf("up after SIGTERM: exit code %d\n%s", code, up.out)
 	}
 	// The profiles outlive the process that wrote them.
@@ -70,7 +70,7 @@ func killTest(t *testing.T, in *installation, after func(kill int)) {
 // awaitRecords waits until the topic holds this many records.
 func (in *installation) awaitRecords(n int64) {
 	in.t.Helper()
-	ctx, cancel := context.WithTimeout(in.t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(in.t.Context(), cliWait)
 	defer cancel()
 	c, err := kafkalog.Dial(ctx, kafkalog.Config{Brokers: []string{in.kafka}})
 	if err != nil {
@@ -100,5 +100,5 @@ func (in *installation) awaitRecords(n int64) {
 // awaitTakenIn waits until status says that every lane is at the log's end.
 func (in *installation) awaitTakenIn() {
 	in.t.Helper()
-	output(in.t, 3*time.Minute, in.flags("status", in.job, "--await", "--wait", "120s")...)
+	output(in.t, invokeTimeout, in.flags("status", in.job, "--await", "--wait", commandWait)...)
 }

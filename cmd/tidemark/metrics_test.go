@@ -178,7 +178,7 @@ func TestMetrics(t *testing.T) {
 	in.gen(3000)
 	in.produceBad(7)
 	up := in.upSmall("--tail-age", "1s", "--audit-rate", "10000")
-	in.ask("status", "--await", "--wait", "1m").want(t, exitOK)
+	in.ask("status", "--await", "--wait", commandWait).want(t, exitOK)
 	base := "http://" + httpOf(t, up.out.String())
 	for _, key := range []string{"l0", "l1", "nobody", "%ff"} {
 		fetch(t, http.MethodGet, base+"/v1/jobs/usedcar/views/listing/profiles/"+key, "", nil)
@@ -189,7 +189,8 @@ func TestMetrics(t *testing.T) {
 		families, body = up.scrape()
 		return families[metricArchiveLag.name].total() == 0 && families[metricBatchLooked.name] != nil &&
 			families[metricBatchRowsLeft.name].total() == 0 && families[metricBatchPublished.name].total() > 0 &&
-			families[metricMark.name].total() == families[metricLogEnd.name].total() && families[metricAuditRounds.name].total() > 0
+			families[metricMark.name].total() == families[metricLogEnd.name].total() &&
+			families[metricAuditTiles.name].total() > 0 && families[metricAuditLast.name].total() > 0 // a first round may find no entity yet
 	})
 	checkDeclared(t, families)
 	checkMonitoring(t, families)

@@ -4,7 +4,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 )
 
 // browser is headless Chromium, told to reach for nothing but the page.
@@ -26,11 +25,11 @@ func browser(t *testing.T, width, url string) string {
 func TestPageInABrowser(t *testing.T) {
 	needed(t, "chromium")
 	in := newInstallation(t, "")
-	output(t, time.Minute, "gen", in.job, "--kafka", in.kafka, "--events", "20000")
+	output(t, cliWait, "gen", in.job, "--kafka", in.kafka, "--events", "20000")
 	up := in.up()
-	line := up.await("ready role=up", time.Minute)
+	line := up.await("ready role=up", cliWait)
 	in.awaitTakenIn()
-	up.await("run published", time.Minute)
+	in.awaitRuns(1)
 	address := "http://" + line[strings.LastIndex(line, "=")+1:]
 	for _, width := range []string{"1280", "420"} {
 		dom := browser(t, width, address+"/")

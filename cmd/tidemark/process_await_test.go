@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"testing"
-	"time"
 )
 
 // TestAwait: a line is found though the process has ended by the time somebody looks, though others were printed after it,
@@ -22,7 +21,7 @@ func TestAwait(t *testing.T) {
 		for _, want := range []struct{ text, line string }{
 			{"ready role=", "ready role=a"}, {"early", "early"}, {"ready role=", "ready role=b"},
 		} {
-			if line := p.await(want.text, time.Minute); line != want.line {
+			if line := p.await(want.text, cliWait); line != want.line {
 				t.Fatalf("awaiting %q: %q, want %q", want.text, line, want.line)
 			}
 		}

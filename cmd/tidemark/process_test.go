@@ -213,8 +213,9 @@ func invoke(t testing.TB, stdin string, args ...string) result {
 	return result{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
-// invokeTimeout bounds one command; none of the tests' takes a tenth of it.
-const invokeTimeout = 3 * time.Minute
+// invokeTimeout bounds one command, which may wait for commandWait before it says what it waited for; none of the tests' takes
+// a tenth of it.
+const invokeTimeout = 6 * time.Minute
 
 // want fails the test unless the command ended with this code.
 func (r result) want(t testing.TB, code int) result {
@@ -263,7 +264,7 @@ func (in *installation) up(args ...string) *process {
 // verified runs verify and returns its last line; anything wrong fails the test.
 func (in *installation) verified() string {
 	in.t.Helper()
-	out := output(in.t, 5*time.Minute, in.flags("verify", in.job, "--wait", "120s")...)
+	out := output(in.t, invokeTimeout, in.flags("verify", in.job, "--wait", commandWait)...)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	last := lines[len(lines)-1]
 	var entities, wrong int

@@ -25,7 +25,7 @@ import (
 const (
 	clientCount  = 6
 	clientPace   = 120 * time.Millisecond // between two looks
-	clientLimit  = 2 * time.Minute        // for an event to be claimed, whatever happens meanwhile
+	clientLimit  = 5 * time.Minute        // for an event to be claimed, whatever happens meanwhile
 	clientAnswer = 8 * time.Second        // for one request
 	clientPrefix = "witness-"
 )
@@ -67,7 +67,7 @@ const trafficTick = 20 * time.Millisecond
 func (t *steady) rate() int64 { return int64(t.perTick) * int64(time.Second/trafficTick) }
 
 // appendTimeout bounds one call to append: a broker is restarted within it.
-const appendTimeout = 2 * time.Minute
+const appendTimeout = 5 * time.Minute
 
 func (t *steady) run(ctx context.Context) {
 	p, err := t.client.NewProducer(t.topic, kafkalog.ProducerConfig{Timeout: appendTimeout})

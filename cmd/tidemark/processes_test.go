@@ -355,7 +355,7 @@ func backToDropped(f *farm) {
 	dropped := f.served(viewName)
 	old := f.redis.Do(f.t, "DUMP", key)
 	f.operate("rebuild", viewName)
-	f.operate("promote", viewName, "--wait", "2m")
+	f.operate("promote", viewName, "--wait", commandWait)
 	f.operate("drop", viewName, strconv.FormatInt(dropped.Number, 10))
 	f.until("the lanes to be marked as dropped", func() (bool, error) {
 		marks, err := f.catalog.store.Marks(f.t.Context(), []lane.ID{{Namespace: dropped.Namespace}})

@@ -33,7 +33,7 @@ const (
 	farmBlock   = 2048
 	farmCron    = "@every 10s"
 	farmSession = 2 * time.Second
-	farmWait    = 3 * time.Minute
+	farmWait    = 6 * time.Minute
 	scrapeEvery = 300 * time.Millisecond
 	scrapeWait  = 2 * time.Second
 )
@@ -118,7 +118,7 @@ func (f *farm) follow(j *job.Job, seed uint64) {
 
 // args are the arguments of a member.
 func (f *farm) args(name, role string) []string {
-	all := []string{role, f.job, "--wait", "2m"}
+	all := []string{role, f.job, "--wait", roleWait}
 	kafka := []string{"--kafka", f.kafka, "--archive", filepath.Join(f.folder, "archive")}
 	store, block := []string{"--store", f.store}, []string{"--block", strconv.Itoa(farmBlock)}
 	switch role {

@@ -21,7 +21,7 @@ const (
 	// ownRoles is how many processes the section begins.
 	ownRoles = 6
 	// ownTimeout bounds the section's commands; on a quiet machine they take a quarter of a minute.
-	ownTimeout = 5 * time.Minute
+	ownTimeout = 10 * time.Minute
 	// runsShown stands before the commands that look at the result: they are to see profiles that batch has had a part in.
 	runsShown = "until ./tidemark versions jobs/usedcar --state data/state | grep -c '16 of 16 lanes' >ours; do :; done\n"
 )

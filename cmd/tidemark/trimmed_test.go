@@ -2,7 +2,6 @@ package main
 
 import (
 	"testing"
-	"time"
 
 	"github.com/tidemark-io/tidemark/shared/devbroker/foreign"
 )
@@ -12,7 +11,7 @@ import (
 func TestTopicTrimmedBefore(t *testing.T) {
 	in := newInstallation(t, "")
 	generate := func(seed string) {
-		output(t, time.Minute, "gen", in.job, "--kafka", in.kafka, "--events", "20000", "--partitions", "3", "--seed", seed)
+		output(t, cliWait, "gen", in.job, "--kafka", in.kafka, "--events", "20000", "--partitions", "3", "--seed", seed)
 	}
 	generate("1")
 	client := foreign.New(in.kafka, nil)
@@ -21,7 +20,7 @@ func TestTopicTrimmedBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	in.up().await("ready role=up", time.Minute)
+	in.up().await("ready role=up", cliWait)
 	in.awaitTakenIn()
 	t.Log(in.verified())
 	generate("2")

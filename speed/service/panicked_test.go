@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ func hasValue(v int64) func(*operator.Rows) bool {
 		return slices.ContainsFunc(r.Row, func(row int32) bool { return n.Present(int(row)) && n.Ints[row] == v })
 	}
 }
+
+// explosive registers the operator, which a process can do once.
+var explosive = sync.OnceValue(func() error { return operator.Register(operatortest.Explosive(hasValue(atOnce), hasValue(later))) })
 
 // bomb adds a view to the world with an operator that panics, and a batch role for it.
 func (w *world) bomb(t *testing.T) (b *batch, feed func(*service.Config), end func()) {
@@ -58,7 +62,7 @@ func (w *world) bomb(t *testing.T) (b *batch, feed func(*service.Config), end fu
 // What it has in memory is never written; its lanes stay where they are and claim what they hold. The next owner of the
 // partition begins with it anew.
 func TestPanic(t *testing.T) {
-	if err := operator.Register(operatortest.Explosive(hasValue(atOnce), hasValue(later))); err != nil {
+	if err := explosive(); err != nil {
 		t.Fatal(err)
 	}
 	for _, value := range []int{atOnce, later} {

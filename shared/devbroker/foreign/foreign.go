@@ -173,7 +173,7 @@ func (c Client) Trim(ctx context.Context, topic string, partition int32, below i
 	})
 }
 
-// Delete deletes a topic.
+// Delete deletes a topic, and returns when the broker tells of it no more: it may answer before.
 func (c Client) Delete(ctx context.Context, topic string) error {
 	req := kmsg.NewPtrDeleteTopicsRequest()
 	req.TimeoutMillis = requestMillis
@@ -181,9 +181,15 @@ func (c Client) Delete(ctx context.Context, topic string) error {
 	t.Topic = &topic
 	req.Topics = append(req.Topics, t)
 	req.TopicNames = []string{topic}
-	return c.admin(ctx, "deleting topic", req, func(r kmsg.Response) int16 {
+	err := c.admin(ctx, "deleting topic", req, func(r kmsg.Response) int16 {
 		return r.(*kmsg.DeleteTopicsResponse).Topics[0].ErrorCode //nolint:errcheck // the request's own kind
 	})
+	for err == nil && ctx.Err() == nil {
+		if _, err = c.partitions(ctx, topic); errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return nil
+		}
+	}
+	return errors.Join(err, ctx.Err())
 }
 
 // Grow gives a topic more partitions, count in all, and returns when the broker tells of them: it may answer before.
