@@ -90,16 +90,18 @@ func (e *Engine) Run(ctx context.Context, tasks []*Task) (outcomes []*Outcome, e
 	if err := e.passes(ctx, gens); err != nil {
 		return nil, err
 	}
-	for _, g := range gens {
-		if err := g.closeFiles(ctx); err != nil {
-			return nil, err
+	// While the files of one task are flushed to the disk, the samples of another are computed.
+	err = parallel(ctx, len(gens), len(gens), func(_, i int) error {
+		if err := gens[i].closeFiles(ctx); err != nil {
+			return err
 		}
-		outcomes = append(outcomes, g.out)
+		return e.judge(ctx, gens[i])
+	}, nil)
+	if err != nil {
+		return nil, err
 	}
 	for _, g := range gens {
-		if err := e.judge(ctx, g); err != nil {
-			return nil, err
-		}
+		outcomes = append(outcomes, g.out)
 	}
 	return outcomes, nil
 }

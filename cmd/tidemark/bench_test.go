@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,15 +32,37 @@ import (
 // benchEvents is the size of the archive that the full run reads; TIDEMARK_BENCH_EVENTS overrides it.
 func benchEvents(b *testing.B) int64 {
 	b.Helper()
-	text := os.Getenv("TIDEMARK_BENCH_EVENTS")
+	return envNumber(b, "TIDEMARK_BENCH_EVENTS", 2_000_000)
+}
+
+// envNumber is what a variable of the environment says, or usual if it is not set.
+func envNumber(b *testing.B, name string, usual int64) int64 {
+	b.Helper()
+	text := os.Getenv(name)
 	if text == "" {
-		return 2_000_000
+		return usual
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		b.Fatal(err)
+	if err != nil || n <= 0 {
+		b.Fatalf("%s is %q, want a number above 0", name, text)
 	}
 	return n
+}
+
+// crowds makes of one marketplace several that do not know each other, event by event in turns: as many times the entities,
+// each with fewer events. TIDEMARK_BENCH_CROWDS says how many; one as it is without.
+type crowds struct{ number, next int64 }
+
+// of returns a record's value as one of the next crowd's.
+func (c *crowds) of(value []byte) []byte {
+	if c.number == 1 {
+		return value
+	}
+	c.next = (c.next + 1) % c.number
+	for _, id := range []string{`"user_id":"`, `"device_id":"`, `"listing_id":"`} {
+		value = bytes.Replace(value, []byte(id), fmt.Appendf(nil, "%s%d-", id, c.next), 1)
+	}
+	return value
 }
 
 func benchJob(b *testing.B) *job.Job {
@@ -73,12 +96,12 @@ func buildArchive(b *testing.B, j *job.Job, dir string, n int64) (rows int64) {
 		}
 		batches[p].Reset(int32(p))
 	}
-	g := jobs.Generators[j.Name](1)
+	g, c := jobs.Generators[j.Name](1), crowds{number: envNumber(b, "TIDEMARK_BENCH_CROWDS", 1)}
 	for i := range n {
 		now := int64(1_790_000_000_000) + i/2
 		r := g.Next(now)
 		p := int(kafkalog.PartitionByKey(r.Key, partitions))
-		d.Append(batches[p], &record.Record{Offset: next[p], Append: now, AppendType: column.LogAppendTime, Key: r.Key, Value: r.Value})
+		d.Append(batches[p], &record.Record{Offset: next[p], Append: now, AppendType: column.LogAppendTime, Key: r.Key, Value: c.of(r.Value)})
 		next[p]++
 		if batches[p].N == 8192 {
 			flush(p)
