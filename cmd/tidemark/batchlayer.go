@@ -90,6 +90,9 @@ func (b *batchLayer) run(ctx context.Context) error {
 // failure returns why batch has stopped, nil if it has not.
 func (b *batchLayer) failure() error { return b.service.Failure() }
 
+// stopped tells whether it has.
+func (b *batchLayer) stopped() bool { return b.failure() != nil }
+
 // refused returns which lanes batch leaves alone until somebody acts, and why; nil if there are none.
 func (b *batchLayer) refused() error { return b.service.Refused() }
 
@@ -147,7 +150,7 @@ func (b *batchLayer) published() (run int64, settled bool) {
 		}
 		settled = settled && v.Pending == 0 && in == v.Run
 	}
-	return run, settled || b.failure() != nil
+	return run, settled || b.stopped()
 }
 
 // recordsBelow returns how many offsets lie below a cut.

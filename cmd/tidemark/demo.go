@@ -452,7 +452,7 @@ func (d *demo) unpublished(ctx context.Context) (string, error) {
 	if !done {
 		return "batch is publishing: " + d.batch.summary(), nil
 	}
-	if stopped := d.batch.failure() != nil; stopped || run > 0 || !d.flags.runs {
+	if run > 0 || d.batch.stopped() || !d.flags.runs {
 		return "", nil
 	}
 	for i := range d.job.Sources {
