@@ -160,7 +160,7 @@ func TestLoading(t *testing.T) {
 	for i := range 200 {
 		command(t, c, "SET", "filler"+strings.Repeat("i", i), strings.Repeat("x", 1000))
 	}
-	command(t, c, "CONFIG", "SET", "key-load-delay", "20000") // 20 ms a key: 4 s
+	command(t, c, "CONFIG", "SET", "key-load-delay", "100000") // 100 ms a key: 20 s
 	reload := make(chan error, 1)
 	go func() {
 		r := redis.NewClient(&redis.Options{Addr: srv.Addr, MaxRetries: -1, ReadTimeout: time.Minute})

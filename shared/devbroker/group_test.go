@@ -12,6 +12,9 @@ import (
 	"github.com/tidemark-io/tidemark/shared/kafkalog"
 )
 
+// deadSession is after how long the dead are thrown out, and not before the living has seen them in a generation.
+const deadSession = 3 * time.Second
+
 // TestMembersDieWhileTheyJoin: a member whose process dies while the group makes it wait is a member all the same, as on
 // Kafka, and is thrown out when its session is over: its partitions do not stay with the dead. kfake by itself forgets
 // one in two, so seven die.
@@ -23,9 +26,9 @@ func TestMembersDieWhileTheyJoin(t *testing.T) {
 	if _, err := c.CreateTopic(t.Context(), kafkalog.TopicSpec{Name: "t", Partitions: 8}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // another rebalance forgets them too, after a minute
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second) // another rebalance forgets them too, after a minute
 	defer cancel()
-	g, err := c.JoinGroup(ctx, kafkalog.GroupConfig{ID: "g", Topics: []string{"t"}, Instance: "alive", SessionTimeout: time.Second, HeartbeatInterval: 50 * time.Millisecond})
+	g, err := c.JoinGroup(ctx, kafkalog.GroupConfig{ID: "g", Topics: []string{"t"}, Instance: "alive", SessionTimeout: deadSession, HeartbeatInterval: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +75,7 @@ func join(t *testing.T, addr, group, topic string) net.Conn {
 	meta.Topics, meta.UserData = []string{topic}, []byte("dead")
 	req := kmsg.NewPtrJoinGroupRequest()
 	req.Version, req.Group, req.ProtocolType = 2, group, "consumer"
-	req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = 1000, 60_000
+	req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = int32(deadSession.Milliseconds()), 60_000
 	req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "tidemark-rendezvous-1", Metadata: meta.AppendTo(nil)}}
 	conn, err := net.Dial("tcp", addr)
 	if err == nil {

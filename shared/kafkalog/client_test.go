@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tidemark-io/tidemark/serving/storetest/ports"
 	"github.com/tidemark-io/tidemark/shared/devbroker"
 	"github.com/tidemark-io/tidemark/shared/devbroker/foreign"
 	"github.com/tidemark-io/tidemark/shared/kafkalog"
@@ -234,11 +235,11 @@ func TestLeaderMoves(t *testing.T) {
 // TestBrokerRestarts: a scan that has begun goes on when the broker is back, at another address even.
 func TestBrokerRestarts(t *testing.T) {
 	dir := t.TempDir()
-	first, err := devbroker.Start(devbroker.Config{DataDir: dir})
+	addr := ports.Free(t) // which nobody takes while the broker is away
+	first, err := devbroker.Start(devbroker.Config{DataDir: dir, Listen: addr})
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := first.Addr()
 	c := client(t, kafkalog.Config{Brokers: []string{addr}})
 	desc := create(t, c, "survives", 1)
 	produce(t, c, "survives", 0, "one", "two")

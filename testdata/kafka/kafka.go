@@ -29,7 +29,7 @@ const (
 	// startTries is how often ports are chosen: somebody may take one before the broker does.
 	startTries = 3
 	// startTimeout bounds a start on a machine that is busy with other things.
-	startTimeout = 2 * time.Minute
+	startTimeout = 5 * time.Minute
 	// stopTimeout bounds the broker's end; then it is killed.
 	stopTimeout = 20 * time.Second
 	// keptLines of a broker's log are told if it does not start.

@@ -36,7 +36,7 @@ func main() {
 	flag.IntVar(&o.share, "share", 1, "run one mutant in so many")
 	flag.IntVar(&o.parallel, "parallel", 2, "how many tests run at once")
 	flag.BoolVar(&o.clean, "clean", true, "first see each test pass on the code as it is")
-	flag.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long one test may run")
+	flag.DurationVar(&o.timeout, "timeout", 5*time.Minute, "how long one test may run")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	ok, err := run(ctx, os.Stdout, o)
