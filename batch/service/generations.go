@@ -366,11 +366,11 @@ func behind(marks lane.Marks, p position.Partition, floor int64) string {
 	case !ok && floor == 0:
 		return ""
 	case !ok:
-		return fmt.Sprintf("has taken in nothing of %s; is up running?", p)
+		return fmt.Sprintf("has taken in nothing of %s, which speed brings: see that speed, or up, runs and that /readyz is fine", p)
 	case !m.Joined():
-		return fmt.Sprintf("lacks what lies below offset %d of %s, which batch brings", m.Low, p)
+		return fmt.Sprintf("lacks what lies below offset %d of %s, which batch brings: see that batch, or up, runs and that /readyz is fine", m.Low, p)
 	case m.Next < floor:
-		return fmt.Sprintf("is at %d of %s, the served generation is at %d; is up running?", m.Next, p, floor)
+		return fmt.Sprintf("is at %d of %s, the served generation is at %d: see that speed, or up, runs and that /readyz is fine", m.Next, p, floor)
 	}
 	return ""
 }
