@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -55,8 +56,12 @@ func (s *Store) checkListpacks(ctx context.Context) []string {
 		return err
 	})
 	if err != nil {
-		return []string{fmt.Sprintf("the server does not tell its settings, so look yourself: rows take up to three times the memory unless "+
-			"hash-max-listpack-value is %d or more and hash-max-listpack-entries %d or more (%v)", wantListpackValue, wantListpackEntries, err)}
+		why := err.Error()
+		if refusal, ok := errors.AsType[redis.Error](err); ok && strings.HasPrefix(refusal.Error(), "NOPERM") {
+			why = "the user lacks the right +config|get, see docs/redis.md"
+		}
+		return []string{fmt.Sprintf("the server does not tell its settings (%s): rows take up to three times the memory unless "+
+			"hash-max-listpack-value is %d or more and hash-max-listpack-entries %d or more", why, wantListpackValue, wantListpackEntries)}
 	}
 	var warnings []string
 	for _, w := range []struct {

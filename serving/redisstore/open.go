@@ -29,6 +29,10 @@ type Options struct {
 	// Timeout bounds one exchange with the server: waiting for a connection, making one, writing a pipeline and reading
 	// its replies. An operation whose connection breaks is sent again at most twice, so it takes at most three times as
 	// long per pipeline. 0 is DefaultTimeout.
+	//
+	// Of a context that ends, a deadline is kept, but a cancellation is not seen until the exchange under way is over, by Timeout at
+	// the latest: the client library gives connections deadlines and watches no context while it reads. To end an exchange
+	// sooner its connection would have to be closed under the library.
 	Timeout time.Duration
 	// Connections bounds the connections to the server; 0 is DefaultConnections.
 	Connections int

@@ -427,5 +427,8 @@ func TestWarnings(t *testing.T) {
 	command(t, c, "CONFIG", "SET", "hash-max-listpack-entries", "128")
 	warned(0)
 	command(t, c, "ACL", "SETUSER", "default", "-config")
-	warned(1, "does not tell its settings")
+	warned(1, "does not tell its settings (the user lacks the right +config|get, see docs/redis.md)")
+	if w := open(t, srv.Addr).Warnings(); strings.Contains(w[0], "NOPERM") {
+		t.Errorf("%q repeats what the server said", w)
+	}
 }

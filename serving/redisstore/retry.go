@@ -93,7 +93,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// exchange runs one command or pipeline within one deadline, whatever the caller's context says.
+// exchange runs one command or pipeline within one deadline, whatever the caller's context says; see Options.Timeout on one that
+// is cancelled.
 func (s *Store) exchange(ctx context.Context, send func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
