@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tidemark-io/tidemark/shared/expr"
@@ -17,6 +18,7 @@ type binding struct {
 	canonical string  // what the plan takes from the source
 	keys      [][]int // by kind: columns of its tuple
 	fields    []int   // columns that are fields and read by anything
+	folded    []int   // of these, what is read by more than keys
 	columns   []boundColumn
 	width     int           // columns of the wide batch
 	filters   []boundFilter // distinct
@@ -78,6 +80,11 @@ func newBinding(p *Plan, s *scope) *binding {
 		}
 	}
 	b.coded = codeTables(b.filters)
+	for _, i := range b.fields {
+		if evaluated[s.src.Fields[i].Name] || slices.ContainsFunc(b.coded, func(t codeTable) bool { return t.column == i }) {
+			b.folded = append(b.folded, i)
+		}
+	}
 	b.every = b.holdsOf(-1)
 	for i := range b.filters {
 		b.filters[i].holds = b.holdsOf(i)

@@ -106,7 +106,7 @@ func (s *Splitter) load() {
 	for len(to.Cols) < len(b.Cols) {
 		to.Cols = append(to.Cols, column.Column{})
 	}
-	for _, i := range s.reader.binding.fields {
+	for _, i := range s.reader.binding.folded {
 		to.Cols[i].Gather(&b.Cols[i], s.order)
 	}
 	s.reader.load(to, to.N)

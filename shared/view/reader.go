@@ -78,21 +78,17 @@ func (r *reader) openKeys(b *column.Batch) {
 	}
 }
 
-// kindOf returns the first kind whose fields are all there, and short enough, in row i; -1 if there is none.
-func (r *reader) kindOf(i int) int {
-kinds:
-	for kind, columns := range r.keys {
-		for j, c := range columns {
-			if !r.plan.keys[kind].fields[j].has(c, i) {
-				if c.Present(i) {
-					r.longKeys++
-				}
-				continue kinds
+// has tells whether the fields of a kind are all there, and short enough, in row i.
+func (r *reader) has(kind, i int) bool {
+	for j, c := range r.keys[kind] {
+		if !r.plan.keys[kind].fields[j].has(c, i) {
+			if c.Present(i) {
+				r.longKeys++
 			}
+			return false
 		}
-		return kind
 	}
-	return -1
+	return true
 }
 
 // appendKey appends the key of a kind that row i has.

@@ -105,27 +105,38 @@ func (r *reader) keyRows(k *keyed, b *column.Batch, from, to int) {
 		if b.Reject[i] != 0 {
 			continue
 		}
-		kind := r.kindOf(i)
-		if kind < 0 {
-			continue
+		if number := r.numberOf(k, i); number >= 0 {
+			k.row, k.of = append(k.row, int32(i)), append(k.of, number)
 		}
-		k.row, k.of = append(k.row, int32(i)), append(k.of, r.numberOf(k, kind, i))
 	}
 	k.slot = slices.Grow(k.slot[:0], len(k.end))[:len(k.end)]
 }
 
-// numberOf returns the number of the key of this kind that row i has.
-func (r *reader) numberOf(k *keyed, kind, i int) int32 {
-	if len(k.seen[kind]) == 0 {
-		k.keys = r.appendKey(k.keys, kind, i)
-		return k.add()
+// numberOf returns the number of the key of row i: that of the first kind whose fields are all there, and short enough; -1
+// if there is none. A key that a value of a dictionary made before is not looked at again.
+func (r *reader) numberOf(k *keyed, i int) int32 {
+	for kind, columns := range r.keys {
+		if len(k.seen[kind]) == 0 {
+			if r.has(kind, i) {
+				k.keys = r.appendKey(k.keys, kind, i)
+				return k.add()
+			}
+			continue
+		}
+		c := columns[0]
+		if !c.Present(i) {
+			continue
+		}
+		seen := &k.seen[kind][c.Index[i]]
+		if *seen == 0 && r.has(kind, i) {
+			k.keys = r.appendKey(k.keys, kind, i)
+			*seen = k.add() + 1
+		}
+		if *seen > 0 {
+			return *seen - 1
+		}
 	}
-	seen := &k.seen[kind][r.keys[kind][0].Index[i]]
-	if *seen == 0 {
-		k.keys = r.appendKey(k.keys, kind, i)
-		*seen = k.add() + 1
-	}
-	return *seen - 1
+	return -1
 }
 
 // chosen are rows and whose they are.
