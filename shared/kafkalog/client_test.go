@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tidemark-io/tidemark/serving/storetest/ports"
 	"github.com/tidemark-io/tidemark/shared/devbroker"
 	"github.com/tidemark-io/tidemark/shared/devbroker/foreign"
 	"github.com/tidemark-io/tidemark/shared/kafkalog"
@@ -235,12 +234,13 @@ func TestLeaderMoves(t *testing.T) {
 // TestBrokerRestarts: a scan that has begun goes on when the broker is back, at another address even.
 func TestBrokerRestarts(t *testing.T) {
 	dir := t.TempDir()
-	addr := ports.Free(t) // which nobody takes while the broker is away
-	first, err := devbroker.Start(devbroker.Config{DataDir: dir, Listen: addr})
+	const addr = "127.0.0.1:9092"
+	network := new(devbroker.Network) // in which nobody takes the address while the broker is away
+	first, err := devbroker.Start(devbroker.Config{DataDir: dir, Listen: addr, Network: network})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := client(t, kafkalog.Config{Brokers: []string{addr}})
+	c := client(t, kafkalog.Config{Brokers: []string{addr}, Dial: network.DialContext})
 	desc := create(t, c, "survives", 1)
 	produce(t, c, "survives", 0, "one", "two")
 
@@ -252,12 +252,12 @@ func TestBrokerRestarts(t *testing.T) {
 			return nil
 		}
 		first.Close()
-		second, err := devbroker.Start(devbroker.Config{DataDir: dir, Listen: addr})
+		second, err := devbroker.Start(devbroker.Config{DataDir: dir, Listen: addr, Network: network})
 		if err != nil {
 			return err
 		}
 		restarted <- second
-		return foreign.New(addr, nil).Produce(t.Context(), "survives", "none", foreign.Record{Value: []byte("three")})
+		return foreign.New(addr, network.DialContext).Produce(t.Context(), "survives", "none", foreign.Record{Value: []byte("three")})
 	})
 	(<-restarted).Close()
 	if err != nil || strings.Join(got, " ") != "one two three" {
