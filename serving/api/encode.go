@@ -117,9 +117,33 @@ func appendTime(b []byte, ms int64) []byte {
 	if ms == 0 {
 		return append(b, "null"...)
 	}
-	b = append(b, '"')
-	b = time.UnixMilli(ms).UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
-	return append(b, '"')
+	t := time.UnixMilli(ms).UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 { // nothing that a clock said
+		return append(t.AppendFormat(append(b, '"'), timeLayout), '"')
+	}
+	hour, minute, second := t.Clock()
+	b = appendDigits(append(b, '"'), year, 4)
+	b = appendDigits(append(b, '-'), int(month), 2)
+	b = appendDigits(append(b, '-'), day, 2)
+	b = appendDigits(append(b, 'T'), hour, 2)
+	b = appendDigits(append(b, ':'), minute, 2)
+	b = appendDigits(append(b, ':'), second, 2)
+	b = appendDigits(append(b, '.'), t.Nanosecond()/int(time.Millisecond), 3)
+	return append(b, 'Z', '"')
+}
+
+// timeLayout is the form of appendTime, which writes it by hand: an answer for many keys has hundreds of times.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// appendDigits appends the last n digits of v, which is not negative.
+func appendDigits(b []byte, v, n int) []byte {
+	b = append(b, "0000"[:n]...)
+	for at := len(b) - 1; n > 0; at, n = at-1, n-1 {
+		b[at] += byte(v % 10)
+		v /= 10
+	}
+	return b
 }
 
 // appendString appends s as a JSON string.

@@ -9,6 +9,7 @@ import (
 	"github.com/tidemark-io/tidemark/shared/operator/internal/cells"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wide"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
+	"github.com/tidemark-io/tidemark/shared/window"
 )
 
 // topKRow is the one slot of top_k's states into which rows are merged to be read. It leaves the keys where they lie, in
@@ -23,9 +24,17 @@ type topKRow struct {
 	fresh []rankKey // scratch of read: keys that are new, in order
 	at    []int     // scratch of read: where in order each of them belongs
 
-	scores []int64  // scratch of top, by key number: units of 2^-32
-	ranks  []ranked // scratch of top
-	list   []listed // scratch of Result
+	decays []rowDecay // of the queries asked so far, as many as a state has features
+	scores []int64    // scratch of top, by key number: units of 2^-32
+	ranks  []ranked   // scratch of top
+	list   []listed   // scratch of Result
+}
+
+// rowDecay is the factors of a query, which the operator is asked for once: they are shared, and so locked.
+type rowDecay struct {
+	window   window.Window
+	halfLife int64
+	factors  factors
 }
 
 // rowKey says where a key's tuple lies in the parts' bytes.
@@ -186,7 +195,7 @@ func (s *topKRow) listOf(q *Query) []listed {
 func (s *topKRow) score(q *Query) {
 	s.scores = slices.Grow(s.scores[:0], len(s.keys))[:len(s.keys)]
 	clear(s.scores)
-	factors, held := s.op.decays.of(q), s.cells.Held(q.Window, q.AsOf)
+	factors, held := s.factorsOf(q), s.cells.Held(q.Window, q.AsOf)
 	all := s.cells.Cells()
 	for i := range all {
 		c := &all[i]
@@ -200,6 +209,26 @@ func (s *topKRow) score(q *Query) {
 		s.scores[c.Key] += int64(c.Weight) * int64(factor)
 	}
 }
+
+// factorsOf returns q's factors, nil if nothing decays.
+func (s *topKRow) factorsOf(q *Query) factors {
+	if q.HalfLife == 0 {
+		return nil
+	}
+	for i := range s.decays {
+		if d := &s.decays[i]; d.halfLife == q.HalfLife && d.window == q.Window {
+			return d.factors
+		}
+	}
+	table := s.op.decays.of(q)
+	if len(s.decays) < maxRowDecays {
+		s.decays = append(s.decays, rowDecay{q.Window, q.HalfLife, table})
+	}
+	return table
+}
+
+// maxRowDecays bounds the factors that a row keeps at hand.
+const maxRowDecays = 16
 
 // top returns the keys whose score is above 0, the highest first, at most limit if it is not 0.
 func (s *topKRow) top(limit int) []ranked {

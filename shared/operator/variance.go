@@ -1,7 +1,9 @@
 package operator
 
 import (
+	"math"
 	"math/big"
+	"math/bits"
 
 	"github.com/tidemark-io/tidemark/shared/operator/internal/cells"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wide"
@@ -77,14 +79,37 @@ func (s *varianceStates) Result(slot int32, q *Query) Value {
 
 // variance returns the float64 nearest to (n × squares − sum²) / (n × 10^scale)², ties to even.
 func variance(n uint64, sum wide.Int, squares wide.Squares, in *Input) float64 {
+	unit := uint64(1)
+	if in.Type == schema.Decimal {
+		unit = pow10(in.Scale)
+	}
+	if v, ok := smallVariance(n, sum, squares, unit); ok {
+		return v
+	}
+	return largeVariance(n, sum, squares, unit)
+}
+
+// smallVariance computes with 128 bits, which nearly all numbers fit into; ok says that these do.
+func smallVariance(n uint64, sum wide.Int, squares wide.Squares, unit uint64) (v float64, ok bool) {
+	over, den := bits.Mul64(n, unit)
+	high, total := sum.Abs()
+	if over|high|squares.Hi|squares.Mid != 0 || den > math.MaxUint32 {
+		return 0, false
+	}
+	leftHi, leftLo := bits.Mul64(n, squares.Lo)
+	rightHi, rightLo := bits.Mul64(total, total)
+	lo, borrow := bits.Sub64(leftLo, rightLo, 0)
+	hi, _ := bits.Sub64(leftHi, rightHi, borrow) // never below 0: see wide.Squares.HoldFor
+	return wide.Quo(hi, lo, den*den), true
+}
+
+// largeVariance computes with numbers of any size.
+func largeVariance(n uint64, sum wide.Int, squares wide.Squares, unit uint64) float64 {
 	count := new(big.Int).SetUint64(n)
 	num := new(big.Int).Mul(count, squares.Big())
 	total := sum.Big()
 	num.Sub(num, total.Mul(total, total))
-	den := new(big.Int).Set(count)
-	if in.Type == schema.Decimal {
-		den.Mul(den, new(big.Int).SetUint64(pow10(in.Scale)))
-	}
+	den := count.Mul(count, new(big.Int).SetUint64(unit))
 	f, _ := new(big.Rat).SetFrac(num, den.Mul(den, den)).Float64()
 	return f
 }

@@ -179,6 +179,11 @@ type reader struct {
 }
 
 func (r *reader) uvarint(limit uint64) uint64 {
+	if len(r.b) > 0 && r.b[0] < 0x80 && uint64(r.b[0]) <= limit { // as nearly all lengths of states are
+		v := uint64(r.b[0])
+		r.b = r.b[1:]
+		return v
+	}
 	v, n := binary.Uvarint(r.b)
 	if n <= 0 || v > limit || (n > 1 && r.b[n-1] == 0) {
 		r.bad, r.b = true, nil
