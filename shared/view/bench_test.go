@@ -215,6 +215,7 @@ func BenchmarkMerger(b *testing.B) {
 	few := []int{p.Feature("view_24h"), p.Feature("call_rate"), p.Feature("price_avg")}
 	b.Run("json", func(b *testing.B) {
 		m := p.NewMerger()
+		m.Want(all)
 		b.ReportAllocs()
 		var buf []byte
 		for b.Loop() {

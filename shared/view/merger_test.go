@@ -197,6 +197,9 @@ func TestWant(t *testing.T) {
 			if got, want := some.Value(i, some.Newest()), all.Value(i, all.Newest()); fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("%s is %v, want %v", s.plan.Features()[i].Spec.Name, got, want)
 			}
+			if got, want := some.AppendAnswer(nil, i, some.Newest()), all.AppendAnswer(nil, i, all.Newest()); !slices.Equal(got, want) {
+				t.Errorf("answered is %s, want %s", got, want)
+			}
 		}
 	}
 	some.Want(nil)
