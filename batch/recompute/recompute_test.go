@@ -420,3 +420,16 @@ func TestFullCheck(t *testing.T) {
 		}
 	}
 }
+
+// TestHeapsOfOtherTypes scans two sources by one worker, of which one has a number where the other one has a text: a heap of
+// the second must hold nothing of the first. Views are keyed by these fields.
+func TestHeapsOfOtherTypes(t *testing.T) {
+	w := newWorld(t, 9)
+	spec := items()
+	spec.Entity = []view.KeySpec{{Kind: "secs", Fields: []string{"secs"}}}
+	w.plans[1] = compile(t, spec)
+	users, secs := w.task(w.plans[0], 1, 4, nil, w.cut(1)), w.task(w.plans[1], 1, 4, nil, w.cut(1))
+	outs := w.run(&recompute.Engine{Archive: w.archive, Workers: 1}, users, secs)
+	w.check(users, outs[0])
+	w.check(secs, outs[1])
+}

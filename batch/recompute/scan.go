@@ -190,9 +190,9 @@ func (e *Engine) scan(ctx context.Context, gens []*generation, first bool) error
 const (
 	// maxHeapRows bounds the rows of a heap: beyond, the columns are in no cache any more, and cost what is gained.
 	maxHeapRows = 1 << 18
-	// heapPart is the part of the budget that a worker's heap is as large as, at most. It is beside the budget, as the
-	// batches are that the archive is read into.
-	heapPart = 16
+	// heapPart is the part of the budget that a worker's heap is as large as, at most; heapsPart that of all workers' heaps.
+	// They are beside the budget, as the batches are that the archive is read into.
+	heapPart, heapsPart = 16, 4
 	// heapsPerWorker is how many heaps there are for each worker at least, so that all of them have work to the end.
 	heapsPerWorker = 4
 )
@@ -203,9 +203,12 @@ type heapSize struct {
 	bytes int64
 }
 
-// heapSize returns how large a heap may be in a scan of so many pieces.
+// heapSize returns how large a heap may be in a scan of so many pieces. No column of it can be larger than columns may be.
 func (e *Engine) heapSize(pieces int) heapSize {
-	return heapSize{min(maxHeapRows, pieces/(heapsPerWorker*e.workers())*archivefile.GroupRows), e.memory() / heapPart}
+	return heapSize{
+		rows:  min(maxHeapRows, pieces/(heapsPerWorker*e.workers())*archivefile.GroupRows),
+		bytes: min(e.memory()/int64(max(heapPart, heapsPart*e.workers())), column.MaxBytes),
+	}
 }
 
 // heaps divides pieces into those that one worker reads one after the other: neighbours in one partition that have no more

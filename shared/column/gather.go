@@ -12,13 +12,15 @@ import (
 func (c *Column) Gather(from *Column, rows []int32) {
 	c.Type, c.Scale, c.N = from.Type, from.Scale, len(rows)
 	c.gatherValid(from.Valid, rows)
-	switch {
-	case !from.Type.IsBytes():
-		c.Ints = GatherRows(c.Ints, from.Ints, rows)
-	case from.Index != nil:
-		c.Offsets, c.Bytes, c.Index = from.Offsets, from.Bytes, GatherRows(c.Index, from.Index, rows)
-	default:
-		c.Offsets, c.Bytes, c.Index = from.Offsets, from.Bytes, append(c.Index[:0], rows...)
+	if !from.Type.IsBytes() {
+		c.Ints, c.Index = GatherRows(c.Ints, from.Ints, rows), nil
+		return
+	}
+	c.Ints, c.Offsets, c.Bytes = c.Ints[:0], from.Offsets, from.Bytes
+	if from.Index != nil {
+		c.Index = GatherRows(c.Index, from.Index, rows)
+	} else {
+		c.Index = append(c.Index[:0], rows...)
 	}
 }
 

@@ -32,6 +32,8 @@ func (c *Column) empty(src *Column) {
 	}
 	if c.Type.IsBytes() {
 		c.Offsets = append(c.Offsets, 0)
+	} else {
+		c.Index = nil // what has one, be it without entries, is taken for a dictionary
 	}
 }
 

@@ -10,13 +10,15 @@ import (
 )
 
 // TestJoinAgainstAppending joins random batches, their columns with and without nulls and dictionaries, in a batch that held
-// others before, and compares with copying row by row.
+// others before, also of a source of other types, and compares with copying row by row.
 func TestJoinAgainstAppending(t *testing.T) {
-	src := &schema.Source{Name: "s", Fields: []schema.Field{{Name: "n", Type: schema.Decimal, Scale: 2}, {Name: "unread", Type: schema.Int64}, {Name: "b", Type: schema.String}}}
+	fields := []schema.Field{{Name: "n", Type: schema.Decimal, Scale: 2}, {Name: "unread", Type: schema.Int64}, {Name: "b", Type: schema.String}}
+	sources := []*schema.Source{{Name: "s", Fields: fields}, {Name: "r", Fields: []schema.Field{fields[2], fields[1], fields[0]}}}
 	read := []int{0, 2}
 	var got column.Batch
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 4))
+		src := sources[seed%2]
 		want := column.NewBatch(src, 3, false)
 		got.N = 0
 		for range 1 + r.IntN(4) {
@@ -34,7 +36,7 @@ func TestJoinAgainstAppending(t *testing.T) {
 			t.Fatalf("seed %d: %+v, want %+v", seed, got, want)
 		}
 		for _, i := range read {
-			if !equalColumns(&got.Cols[i], &want.Cols[i]) {
+			if c := &got.Cols[i]; !equalColumns(c, &want.Cols[i]) || !c.Type.IsBytes() && c.Index != nil {
 				t.Fatalf("seed %d: column %d is %+v, want %+v", seed, i, got.Cols[i], want.Cols[i])
 			}
 		}
@@ -53,8 +55,10 @@ func joinable(r *rand.Rand, src *schema.Source) *column.Batch {
 	for _, i := range []int{0, 2} {
 		fill(&b.Cols[i], r.Uint64(), n)
 	}
-	if n > 0 && r.IntN(2) == 0 {
-		asDictionary(&b.Cols[2])
+	for i := range b.Cols {
+		if c := &b.Cols[i]; c.Type.IsBytes() && n > 0 && r.IntN(2) == 0 {
+			asDictionary(c)
+		}
 	}
 	return b
 }
