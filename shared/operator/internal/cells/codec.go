@@ -150,7 +150,7 @@ func (c *Cells) mergeShort(b []byte, slot int32, key uint64) (size int) {
 		return 0
 	}
 	tier, n := bits.TrailingZeros8(b[0]), int(b[1])
-	if b[0]&(b[0]-1) != 0 || tier >= len(c.tiers) || c.tiers[tier].Hop == 0 || n == 0 || n > c.Room(slot) {
+	if b[0] == 0 || b[0]&(b[0]-1) != 0 || tier >= len(c.tiers) || c.tiers[tier].Hop == 0 || n == 0 || n > c.Room(slot) {
 		return 0
 	}
 	entries := c.Extend(slot, n)

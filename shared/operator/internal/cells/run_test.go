@@ -129,3 +129,17 @@ func groupOf(rng *rand.Rand, c *Cells, agg numbers) []byte {
 	}
 	return c.AppendGroup(nil, entries)
 }
+
+// TestGroupOfNoTier: a group that names no tier is refused, however many tiers there are.
+func TestGroupOfNoTier(t *testing.T) {
+	var windows []window.Window
+	for hop := int64(1); hop <= 1<<10 && len(windows) < window.MaxTiers; hop *= 2 {
+		windows = append(windows, window.Window{Length: 1 << 20, Hop: hop})
+		c := New(tiers(t, windows...), numbers{maxCount: 5}, 1, false)
+		c.Grow(1)
+		c.Reserve(0, 1)
+		if c.Merge(0, []byte{0, 1, 0, 1}, 1<<40) || c.Len(0) != 0 {
+			t.Errorf("with %d tiers it is read as cells %v", len(windows), c.All(0))
+		}
+	}
+}
