@@ -397,20 +397,17 @@ func (c *clients) reasons() map[string]int {
 	return out
 }
 
-// seen tells how many answers about some entities, asked for after a time, claimed nothing, and how many claimed.
-func (c *clients) seen(since time.Duration, about func(entity string) bool) (degraded, claimed int) {
+// seen counts the answers about some entities, asked for after a time, by the reason why they claimed nothing; empty: they did.
+func (c *clients) seen(since time.Duration, about func(entity string) bool) map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	out := map[string]int{}
 	for i := range c.reads {
-		switch r := &c.reads[i]; {
-		case r.Began < since || !about(r.Entity):
-		case r.Reason != "":
-			degraded++
-		default:
-			claimed++
+		if r := &c.reads[i]; r.Began >= since && about(r.Entity) {
+			out[r.Reason]++
 		}
 	}
-	return degraded, claimed
+	return out
 }
 
 // judge holds everything that clients saw against the log.
