@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -82,11 +83,15 @@ with its cut, and goes on as --once does; a running batch or up goes on by itsel
 	return cmd
 }
 
+// leastMemory is the lowest limit, in bytes: clients, and buffers of scans and writes, take some memory however little the
+// folds may, and below a limit that what lives has passed the collector runs all the time.
+const leastMemory = 256 << 20
+
 // limitMemory makes the garbage collector work harder before a process that runs batch alone holds two and a half times what
 // its folds may: states, the buffers of scans and writes, and little garbage. Nothing fails past it. Who sets GOMEMLIMIT decides.
 func limitMemory(o *options) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(o.memory) / 2 * 5)
+		debug.SetMemoryLimit(max(leastMemory, min(int64(o.memory), math.MaxInt64/5)/2*5))
 	}
 }
 

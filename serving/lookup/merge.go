@@ -56,7 +56,6 @@ func (a *Answer) mergePart(part int, wants []want, values [][][]byte, opt Option
 	if !ok {
 		m = g.Plan.NewMerger()
 	}
-	defer g.mergers.Put(m)
 	m.Want(a.Features)
 	r := rowReader{plan: g.Plan, merger: m, features: a.Features, opt: opt, now: now}
 	if opt.Encode {
@@ -67,6 +66,7 @@ func (a *Answer) mergePart(part int, wants []want, values [][][]byte, opt Option
 	for i, w := range wants {
 		r.read(&a.Profiles[w.profile], values[i])
 	}
+	g.mergers.Put(m) // not after a panic: what it then holds may be anything
 }
 
 // rowReader reads rows into profiles, one after the other.

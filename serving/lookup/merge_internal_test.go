@@ -32,3 +32,27 @@ func TestPanicBeside(t *testing.T) {
 	a.mergeAll(wants, make([][][]byte, len(wants)), Options{}, 1)
 	t.Error("nothing panicked")
 }
+
+// TestPanickedMergerIsGone: what a merger holds that panicked may be anything, and no other row is read with it.
+func TestPanickedMergerIsGone(t *testing.T) {
+	plan, err := view.Compile(viewtest.Spec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &Generation{Plan: plan}
+	one := plan.NewMerger()
+	g.mergers.New = func() any { return one }
+	a := &Answer{Generation: g}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("nothing panicked")
+			}
+		}()
+		a.mergePart(0, make([]want, 1), make([][][]byte, 1), Options{}, 1) // there is no profile
+	}()
+	g.mergers.New = nil
+	if g.mergers.Get() != nil {
+		t.Error("it is kept for other rows")
+	}
+}
