@@ -48,3 +48,20 @@ func TestLongLinger(t *testing.T) {
 		s.end(t)
 	})
 }
+
+// TestFullMemoryDoesNotLinger: once memory is full, changed tiles are written however long they may linger, and marks are moved,
+// so that folding goes on.
+func TestFullMemoryDoesNotLinger(t *testing.T) {
+	inWorld(t, 39, func(t *testing.T, w *world) {
+		s := w.run(func(c *service.Config) { c.Linger, c.MaxOpenBytes = time.Hour, 1 })
+		s.group.assign(everyPartition)
+		time.Sleep(settle)
+		w.produce(1000)
+		time.Sleep(settle)
+		if p := s.partition("events/0"); p.Position != p.End || p.Full || p.Mark != p.Position {
+			t.Errorf("it waits: %+v", p)
+		}
+		s.end(t)
+		w.check(true)
+	})
+}

@@ -74,7 +74,8 @@ type Config struct {
 	Generations func(ctx context.Context) ([]Generation, error)
 	Logger      *slog.Logger
 
-	// Linger is how long changed tiles may wait for more, 0 = pure stream. Default of the command line 50 ms.
+	// Linger is how long changed tiles may wait for more while memory has room, 0 = pure stream. Default of the command line
+	// 50 ms.
 	Linger time.Duration
 	// MaxTiles is the number of changed tiles of one lane that makes a flush due. 0 = 1,024.
 	MaxTiles int

@@ -61,9 +61,12 @@ func (g *running) active() (pos int64, ok bool) {
 
 // full tells whether no more may be folded: until flushes have freed memory, or while the store does not answer at all, for
 // what is folded then only takes room. The block being folded is allowed otherwise: it is bounded by its number of offsets.
-func (g *running) full(maxBytes int64) bool {
+func (g *running) full(maxBytes int64) bool { return g.crowded(maxBytes) || g.away() }
+
+// crowded tells whether memory is full.
+func (g *running) crowded(maxBytes int64) bool {
 	blocks, bytes := g.Open()
-	return blocks > 1 && bytes > maxBytes || g.away()
+	return blocks > 1 && bytes > maxBytes
 }
 
 // away tells whether the store did not even tell marks when it was asked last, and no lane is known to be writable.
@@ -87,6 +90,7 @@ const (
 // Lanes that cannot be written to wait for their marks to be read, and hold up no other. Lanes that can are flushed when
 // their changed tiles have lingered or are many, and those without changed tiles with them; once in a while all marks are
 // moved, or read if there is nothing to move: that is how a worker whose log rests learns that the store lost something.
+// Nothing lingers while memory is full, for marks that do not move are what it is full for.
 func (g *running) due(now time.Time, cfg *Config) (step, time.Duration) {
 	wait := cfg.MarksEvery
 	ready, blind := g.states()
@@ -100,14 +104,14 @@ func (g *running) due(now time.Time, cfg *Config) (step, time.Duration) {
 	if !ready {
 		return nothing, wait
 	}
-	all := g.allAt.Add(cfg.MarksEvery).Sub(now)
+	all, crowded := g.allAt.Add(cfg.MarksEvery).Sub(now), g.crowded(cfg.MaxOpenBytes)
 	if changed := g.Changed(); changed > 0 {
 		if g.changedSince.IsZero() {
 			g.changedSince = now
 		}
 		in := g.changedSince.Add(cfg.Linger).Sub(now)
 		switch {
-		case (changed >= cfg.MaxTiles || in <= 0) && all <= 0:
+		case crowded, (changed >= cfg.MaxTiles || in <= 0) && all <= 0:
 			return flushAll, 0
 		case changed >= cfg.MaxTiles || in <= 0:
 			return flushChanged, 0
@@ -116,7 +120,7 @@ func (g *running) due(now time.Time, cfg *Config) (step, time.Duration) {
 	}
 	g.changedSince = time.Time{}
 	switch {
-	case all > 0:
+	case all > 0 && !(crowded && g.Behind()):
 		return nothing, min(wait, all)
 	case g.Behind():
 		return flushAll, 0
