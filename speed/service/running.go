@@ -120,10 +120,10 @@ func (g *running) due(now time.Time, cfg *Config) (step, time.Duration) {
 	}
 	g.changedSince = time.Time{}
 	switch {
-	case all > 0 && !(crowded && g.Behind()):
-		return nothing, min(wait, all)
-	case g.Behind():
+	case (crowded || all <= 0) && g.Behind():
 		return flushAll, 0
+	case all > 0:
+		return nothing, min(wait, all)
 	}
 	if in := g.readAt.Sub(now); in > 0 {
 		return nothing, min(wait, in)
