@@ -1,9 +1,13 @@
 package recompute
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/position"
+	"github.com/tidemark-io/tidemark/shared/view"
+	"github.com/tidemark-io/tidemark/shared/view/viewtest"
 )
 
 // TestHeapSize: however much memory there is, a column of a heap stays addressable; and however many workers there are, their
@@ -20,5 +24,33 @@ func TestHeapSize(t *testing.T) {
 		if got := e.heapSize(1 << 20).bytes; got != test.want {
 			t.Errorf("%d workers with %d bytes have heaps of %d each, want %d", test.workers, test.memory, got, test.want)
 		}
+	}
+}
+
+// TestBudgetWithinHeap: shards are given up while a heap is folded, and not when all of it is in memory.
+func TestBudgetWithinHeap(t *testing.T) {
+	plan, err := view.Compile(viewtest.Spec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	heap := viewtest.Log{Partitions: [2]int{1, 1}, Rows: 2000, Users: 500}.Batches(rand.New(rand.NewPCG(1, 1)), plan.Spec().Sources)[0]
+	of := partitionOf(heap)
+	g := newGeneration(&Task{
+		Plan: plan, Run: 1, Lanes: 16, Blocks: map[string]int64{of.Source: viewtest.ClicksBlock},
+		To: position.Cut{of: position.Block(heap.Offset[heap.N-1], viewtest.ClicksBlock)},
+	}, position.Cut{})
+	g.limit = len(g.shards)
+	for _, s := range g.shards {
+		s.begin(plan)
+	}
+	e := &Engine{Workers: 1}
+	w := e.newWorkers([]*generation{g}, &pass{gens: []*generation{g}, budget: 1})[0]
+	w.take(&work{}, heap)
+	folded := int64(0)
+	for _, s := range g.shards {
+		folded += s.events
+	}
+	if folded == 0 || folded > int64(heap.N)/4 || g.limit != 1 {
+		t.Errorf("%d of %d rows were folded, and %d shards are left", folded, heap.N, g.limit)
 	}
 }

@@ -273,9 +273,9 @@ func (w *worker) take(from *work, b *column.Batch) {
 		for j := range g.shards {
 			// Each worker begins with another shard, so that they seldom wait for one another.
 			w.fold(g, w.splitters[i], (j+w.number*len(g.shards)/2+w.number)%len(g.shards), blocks)
-		}
-		if w.used.Load() > w.budget {
-			w.giveUp()
+			if w.used.Load() > w.budget { // not behind the last one only: a heap may make as much again as the budget
+				w.giveUp()
+			}
 		}
 	}
 }
