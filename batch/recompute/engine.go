@@ -123,7 +123,7 @@ func (e *Engine) begin(ctx context.Context, tasks []*Task) ([]*generation, error
 			}
 			maps.Copy(known, origins[name])
 		}
-		gens = append(gens, newGeneration(t, known))
+		gens = append(gens, newGeneration(t, known, e.memory()))
 	}
 	return gens, nil
 }

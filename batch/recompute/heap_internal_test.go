@@ -27,6 +27,22 @@ func TestHeapSize(t *testing.T) {
 	}
 }
 
+// TestShards: there are more shards where one would be a large part of the budget, or of very many events.
+func TestShards(t *testing.T) {
+	for _, test := range []struct {
+		lanes          int
+		events, budget int64
+		want           int
+	}{
+		{4, 1000, DefaultMemory, 16}, {64, 1000, DefaultMemory, 64}, {16, 10 << 20, DefaultMemory, 16}, {16, 400 << 20, 1 << 40, 128},
+		{16, 10 << 20, 128 << 20, 256}, {16, 1 << 20, 128 << 20, 16}, {16, 2 << 20, 128 << 20, 32}, {16, 100_000, 1, 16}, {16, 1 << 40, 1, 256},
+	} {
+		if got := shardsFor(test.lanes, test.events, test.budget); got != test.want {
+			t.Errorf("%d lanes and %d events with %d bytes have %d shards, want %d", test.lanes, test.events, test.budget, got, test.want)
+		}
+	}
+}
+
 // TestBudgetWithinHeap: shards are given up while a heap is folded, and not when all of it is in memory.
 func TestBudgetWithinHeap(t *testing.T) {
 	plan, err := view.Compile(viewtest.Spec())
@@ -38,7 +54,7 @@ func TestBudgetWithinHeap(t *testing.T) {
 	g := newGeneration(&Task{
 		Plan: plan, Run: 1, Lanes: 16, Blocks: map[string]int64{of.Source: viewtest.ClicksBlock},
 		To: position.Cut{of: position.Block(heap.Offset[heap.N-1], viewtest.ClicksBlock)},
-	}, position.Cut{})
+	}, position.Cut{}, DefaultMemory)
 	g.limit = len(g.shards)
 	for _, s := range g.shards {
 		s.begin(plan)

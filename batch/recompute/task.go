@@ -65,16 +65,24 @@ type Mismatch struct {
 var ErrPanic = errors.New("worker panicked")
 
 // The number of shards of a view: as few as leave none with more than eventsPerShard events, if evenly spread, so that a
-// batch has many rows for each, and giving one up frees a small part of the memory.
+// batch has many rows for each, and none that is a large part of the budget if each event were of another entity: one
+// shard is folded whatever it needs, and giving one up should free a small part of the memory. (Fewer events than
+// minEventsPerShard are not worth a shard, whatever the budget.)
 const (
-	minShards      = 16
-	eventsPerShard = 4 << 20
+	minShards         = 16
+	eventsPerShard    = 4 << 20
+	minEventsPerShard = 16 << 10
+	// eventBytes is about what the states of an entity with one event take, shardPart the part of the budget that a shard
+	// of such entities may have.
+	eventBytes = 256
+	shardPart  = 8
 )
 
-// shardsFor returns the number of shards for a number of events.
-func shardsFor(lanes int, events int64) int {
+// shardsFor returns the number of shards for a number of events and a budget in bytes.
+func shardsFor(lanes int, events, budget int64) int {
+	most := min(eventsPerShard, max(minEventsPerShard, budget/shardPart/eventBytes))
 	n := max(minShards, lanes)
-	for n < view.MaxShards && events/int64(n) > eventsPerShard {
+	for n < view.MaxShards && events/int64(n) > most {
 		n *= 2
 	}
 	return n
@@ -98,7 +106,7 @@ type generation struct {
 	mu sync.Mutex // of out.Events
 }
 
-func newGeneration(t *Task, origins position.Cut) *generation {
+func newGeneration(t *Task, origins position.Cut, budget int64) *generation {
 	invariant.Check(lane.ValidLanes(t.Lanes), "a task of %d lanes", t.Lanes)
 	g := &generation{Task: t, out: &Outcome{}, sampler: newSampler(t.Run), blocks: newBlockTable(t, origins)}
 	g.mergers = &sync.Pool{New: func() any { return t.Plan.NewMerger() }}
@@ -106,7 +114,7 @@ func newGeneration(t *Task, origins position.Cut) *generation {
 	for _, r := range g.blocks.partitions {
 		events += r.Next - r.From
 	}
-	n := shardsFor(t.Lanes, events)
+	n := shardsFor(t.Lanes, events, budget)
 	g.perLane = n / t.Lanes
 	for range n {
 		g.shards = append(g.shards, &shard{})
