@@ -34,8 +34,15 @@ func TestShards(t *testing.T) {
 		events, budget int64
 		want           int
 	}{
-		{4, 1000, DefaultMemory, 16}, {64, 1000, DefaultMemory, 64}, {16, 10 << 20, DefaultMemory, 16}, {16, 400 << 20, 1 << 40, 128},
-		{16, 10 << 20, 128 << 20, 256}, {16, 1 << 20, 128 << 20, 16}, {16, 2 << 20, 128 << 20, 32}, {16, 100_000, 1, 16}, {16, 1 << 40, 1, 256},
+		{4, 1000, DefaultMemory, 16},
+		{64, 1000, DefaultMemory, 64},
+		{16, 10 << 20, DefaultMemory, 16},
+		{16, 400 << 20, 1 << 40, 128},
+		{16, 10 << 20, 128 << 20, 256},
+		{16, 1 << 20, 128 << 20, 16},
+		{16, 2 << 20, 128 << 20, 32},
+		{16, 100_000, 1, 16},
+		{16, 1 << 40, 1, 256},
 	} {
 		if got := shardsFor(test.lanes, test.events, test.budget); got != test.want {
 			t.Errorf("%d lanes and %d events with %d bytes have %d shards, want %d", test.lanes, test.events, test.budget, got, test.want)
