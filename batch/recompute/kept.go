@@ -39,6 +39,19 @@ func (g *generation) copyingTo(source string, w *work) copying {
 	return c
 }
 
+// bytes returns how many bytes the strings of rows have that would be copied.
+func (c *copying) bytes(b *column.Batch, rows []int32) (n int64) {
+	for _, from := range c.from {
+		if from < 0 || !b.Cols[from].Type.IsBytes() {
+			continue
+		}
+		for _, row := range rows {
+			n += int64(len(b.Cols[from].BytesAt(int(row))))
+		}
+	}
+	return n
+}
+
 // next returns where the next row goes that is copied from a batch of this partition.
 func (k *kept) next(c *copying, partition int32) keptRow {
 	at := slices.IndexFunc(k.batches, func(own *column.Batch) bool { return own.Source == c.src && own.Partition == partition })

@@ -335,6 +335,42 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+// TestLargeSamples shows that entities whose events have long strings are left out of what is computed a second time.
+func TestLargeSamples(t *testing.T) {
+	sources := viewtest.Sources()[:1]
+	notes := compile(t, view.Spec{
+		Job: "shop", Name: "noted", Sources: sources, Entity: []view.KeySpec{{Kind: "user", Fields: []string{"user"}}},
+		Features: []view.FeatureSpec{{Name: "note", Op: "last", Value: []string{"note"}}},
+	})
+	for _, test := range []struct {
+		length int
+		all    bool
+	}{{1, true}, {recompute.MaxSampleBytes / 16, false}} {
+		w := &world{t: t, plans: []*view.Plan{notes}, state: t.TempDir()}
+		w.batches = viewtest.Log{Partitions: [2]int{1, 1}, Rows: 1000, Users: 20}.Batches(rand.New(rand.NewPCG(7, 0)), viewtest.Sources())
+		for _, b := range w.batches {
+			if b.Source.Name != "clicks" {
+				continue
+			}
+			note := &b.Cols[viewtest.Note]
+			note.Reset()
+			for i := range b.N {
+				if b.Reject[i] == 0 {
+					note.AppendBytes(bytes.Repeat([]byte{'n'}, test.length))
+				} else {
+					note.AppendNull()
+				}
+			}
+		}
+		w.archive = batchtest.NewArchive(512, w.batches)
+		w.archive.GrowAll()
+		out := w.run(&recompute.Engine{Archive: w.archive}, w.task(notes, 1, 4, nil, w.cut(1)))[0]
+		if out.Rows == 0 || (out.Sampled == out.Rows) != test.all {
+			t.Errorf("notes of %d bytes: %d of %d rows were sampled", test.length, out.Sampled, out.Rows)
+		}
+	}
+}
+
 // TestNothingIsLeft shows that a run that fails leaves no folder: of an archive that errs, of a worker that panics, of a
 // context that ends.
 func TestNothingIsLeft(t *testing.T) {

@@ -25,6 +25,8 @@ const (
 	// MaxSampleEvents is the largest number of events of an entity that is sampled: the oracle takes microseconds an
 	// event and state. The full check has no such bound.
 	MaxSampleEvents = 256
+	// MaxSampleBytes is the most that these events' strings may have: they are held until the run is checked.
+	MaxSampleBytes = 64 << 10
 )
 
 // sample is a row that is computed a second time.
@@ -32,11 +34,15 @@ type sample struct {
 	mixed  uint64
 	key    []byte
 	events int
-	kept   []keptRow // the entity's events; none if there are too many of them
+	bytes  int64     // of their strings
+	kept   []keptRow // the entity's events; none if it is too large
 	lane   int
 	row    int64  // in the lane's file, -1 as long as it was not written
 	change []byte // body of the run's change, if the file has a fresh base in its place
 }
+
+// tooLarge tells whether an entity has more than is computed a second time.
+func (s *sample) tooLarge() bool { return s.events > MaxSampleEvents || s.bytes > MaxSampleBytes }
 
 // sampler chooses entities while the log is scanned, and keeps their events: those whose mixed hashes lie below a bound,
 // which sinks whenever there are too many. An entity below the last bound was below all others, so that all of its events
@@ -100,15 +106,16 @@ func (s *sampler) choose(mixed uint64, key []byte, rows []int32) {
 	s.chosen = append(s.chosen, chosenRows{one, rows})
 }
 
-// keep copies the rows of those chosen that have not sunk, and do not have too many, side by side: a column at a time.
+// keep copies the rows of those chosen that have not sunk, and are not too large, side by side: a column at a time.
 func (s *sampler) keep(c *copying, b *column.Batch) {
 	s.rows = s.rows[:0]
 	next := s.kept.next(c, b.Partition)
 	for _, ch := range s.chosen {
 		one := ch.of
+		one.bytes += c.bytes(b, ch.rows)
 		switch {
 		case one.mixed >= s.bound:
-		case one.events > MaxSampleEvents:
+		case one.tooLarge():
 			one.kept = nil
 		default:
 			for range ch.rows {
@@ -149,7 +156,7 @@ func (s *sampler) place(r *runfile.Row, lane int, row int64, change []byte) {
 func (e *Engine) judge(ctx context.Context, g *generation) error {
 	byLane := make([][]*sample, g.Lanes)
 	for _, key := range slices.Sorted(maps.Keys(g.sampler.samples)) {
-		if s := g.sampler.samples[key]; s.events <= MaxSampleEvents {
+		if s := g.sampler.samples[key]; !s.tooLarge() {
 			byLane[s.lane] = append(byLane[s.lane], s)
 			g.out.Sampled++
 		}
