@@ -167,6 +167,24 @@ func (p *process) await(text string, within time.Duration) string {
 	}
 }
 
+// awaitShown waits until all that the process has printed so far shows something.
+func (p *process) awaitShown(what string, shown func(out string) bool) {
+	p.t.Helper()
+	for deadline := time.After(cliWait); !shown(p.out.String()); {
+		select {
+		case <-p.out.more:
+		case err := <-p.ended:
+			p.ended <- err
+			if !shown(p.out.String()) { // all that it printed is there by now
+				p.t.Fatalf("the process ended (%v) before it printed %s:\n%s", err, what, p.out)
+			}
+			return
+		case <-deadline:
+			p.t.Fatalf("it did not print %s within %v:\n%s", what, cliWait, p.out)
+		}
+	}
+}
+
 // exit waits for the process's end and returns its exit code.
 func (p *process) exit(within time.Duration) int {
 	p.t.Helper()
