@@ -396,7 +396,8 @@ func TestRun(t *testing.T) {
 			}
 			w.verify()
 			m := w.manifest("visitor")
-			if w.told(service.EventFailed) > 0 || m.Served().Run > int64(grown) || w.told(service.EventSkipped) < 90*4-2*grown-1 {
+			// A tick of the very moment in which the archive grows may find a part of it, and the next one the rest.
+			if w.told(service.EventFailed) > 0 || m.Served().Run > int64(2*grown) || w.told(service.EventSkipped) < 90*4-2*grown-1 {
 				t.Fatalf("seed %d: run %d after growing %d times, %d times nothing new", seed, m.Served().Run, grown, w.told(service.EventSkipped))
 			}
 		})
