@@ -31,7 +31,7 @@ type avgOperator struct {
 
 // NewStates implements Operator.
 func (o *avgOperator) NewStates() States {
-	return &avgStates{cellStates: cellStates{"avg", cells.New(o.tiers, averaged{}, 3, false)}, in: &o.in}
+	return &avgStates{cellStates: cellStates{kind: "avg", Cells: cells.New(o.tiers, averaged{}, 3, false)}, in: &o.in}
 }
 
 type avgStates struct {
@@ -41,18 +41,10 @@ type avgStates struct {
 
 // Fold implements States.
 func (s *avgStates) Fold(r *Rows) {
-	in := r.In[0]
-	for i, row := range r.Row {
-		if !in.Present(int(row)) {
-			continue
-		}
-		slot := r.Slot[i]
-		newest := r.Newest[slot]
-		if code, ok := s.Code(r.Time[row], newest); ok {
-			w, _ := s.Cell(slot, code, newest)
-			w[0]++
-			addTo(w[1:], in.Ints[row])
-		}
+	s.begin(r, r.In)
+	for rows, w, _ := s.Next(); len(rows) > 0; rows, w, _ = s.Next() {
+		w[0] += uint64(len(rows))
+		addRows(w[1:], r.In[0].Ints, rows)
 	}
 }
 

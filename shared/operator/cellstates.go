@@ -1,11 +1,21 @@
 package operator
 
-import "github.com/tidemark-io/tidemark/shared/operator/internal/cells"
+import (
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/cells"
+)
 
 // cellStates is what the states made of cells without keys have in common: all of States but Fold and Result.
 type cellStates struct {
 	kind string
 	*cells.Cells
+	picked picked
+}
+
+// begin goes through those rows that have a value in one of the columns; of no columns through all.
+func (s *cellStates) begin(r *Rows, cols []*column.Column) {
+	r = s.picked.present(r, cols)
+	s.Begin(r.Row, r.Slot, r.Time, r.Newest)
 }
 
 // Merge implements States.

@@ -24,23 +24,16 @@ type countOperator struct{ tiers window.Tiers }
 
 // NewStates implements Operator.
 func (o *countOperator) NewStates() States {
-	return &countStates{cellStates{"count", cells.New(o.tiers, counted{}, 1, false)}}
+	return &countStates{cellStates{kind: "count", Cells: cells.New(o.tiers, counted{}, 1, false)}}
 }
 
 type countStates struct{ cellStates }
 
 // Fold implements States.
 func (s *countStates) Fold(r *Rows) {
-	for i, row := range r.Row {
-		if !present(r.In, int(row)) {
-			continue
-		}
-		slot := r.Slot[i]
-		newest := r.Newest[slot]
-		if code, ok := s.Code(r.Time[row], newest); ok {
-			w, _ := s.Cell(slot, code, newest)
-			w[0]++
-		}
+	s.begin(r, r.In)
+	for rows, w, _ := s.Next(); len(rows) > 0; rows, w, _ = s.Next() {
+		w[0] += uint64(len(rows))
 	}
 }
 

@@ -37,7 +37,7 @@ type firstOperator struct {
 // NewStates implements Operator.
 func (o *firstOperator) NewStates() States {
 	s := &firstStates{kept: &o.kept, blobs: &arena.Blobs{}}
-	s.cellStates = cellStates{"first", cells.New(o.tiers, &earliest{tuple: o.kept.tuple, blobs: s.blobs}, orderWords+1, false)}
+	s.cellStates = cellStates{kind: "first", Cells: cells.New(o.tiers, &earliest{tuple: o.kept.tuple, blobs: s.blobs}, orderWords+1, false)}
 	return s
 }
 
@@ -50,17 +50,14 @@ type firstStates struct {
 
 // Fold implements States.
 func (s *firstStates) Fold(r *Rows) {
-	for i, row := range r.Row {
-		if !present(r.In, int(row)) {
-			continue
+	s.begin(r, r.In)
+	for rows, w, fresh := s.Next(); len(rows) > 0; rows, w, fresh = s.Next() {
+		row := rows[0]
+		for _, other := range rows[1:] {
+			if comparePlaces(r, other, row) < 0 {
+				row = other
+			}
 		}
-		slot := r.Slot[i]
-		newest := r.Newest[slot]
-		code, ok := s.Code(r.Time[row], newest)
-		if !ok {
-			continue
-		}
-		w, fresh := s.Cell(slot, code, newest)
 		if fresh || compareRow(w, r, row) > 0 {
 			putOrder(w, r, row)
 			s.buf = s.kept.tuple.Append(s.buf[:0], r.In, int(row))

@@ -69,7 +69,7 @@ func (o *histogramOperator) bins() int { return max(len(o.enum), len(o.edges)+1)
 
 // NewStates implements Operator.
 func (o *histogramOperator) NewStates() States {
-	return &histogramStates{cellStates: cellStates{"histogram", cells.New(o.tiers, binned{}, o.bins(), false)}, op: o}
+	return &histogramStates{cellStates: cellStates{kind: "histogram", Cells: cells.New(o.tiers, binned{}, o.bins(), false)}, op: o}
 }
 
 type histogramStates struct {
@@ -79,16 +79,11 @@ type histogramStates struct {
 
 // Fold implements States.
 func (s *histogramStates) Fold(r *Rows) {
-	in := r.In[0]
-	for i, row := range r.Row {
-		if !in.Present(int(row)) {
-			continue
-		}
-		slot := r.Slot[i]
-		newest := r.Newest[slot]
-		if code, ok := s.Code(r.Time[row], newest); ok {
-			w, _ := s.Cell(slot, code, newest)
-			w[s.op.bin(in.Ints[row])]++
+	values := r.In[0].Ints
+	s.begin(r, r.In)
+	for rows, w, _ := s.Next(); len(rows) > 0; rows, w, _ = s.Next() {
+		for _, row := range rows {
+			w[s.op.bin(values[row])]++
 		}
 	}
 }

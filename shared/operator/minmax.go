@@ -10,11 +10,13 @@ import (
 
 // min and max keep the smallest and the largest value of each bucket. Of nothing they are null.
 var (
-	minKind = extremeKind("min", func(a, b int64) bool { return a < b })
-	maxKind = extremeKind("max", func(a, b int64) bool { return a > b })
+	minKind = extremeKind("min", 0)
+	maxKind = extremeKind("max", -1)
 )
 
-func extremeKind(name string, better func(a, b int64) bool) Kind {
+// extremeKind returns the kind that keeps the value v of which v^flip is the smallest: flip is 0, or -1, which turns the
+// order around.
+func extremeKind(name string, flip int64) Kind {
 	return Kind{
 		Name: name, Version: 1,
 		CheckQuery: plainQuery(name),
@@ -29,7 +31,7 @@ func extremeKind(name string, better func(a, b int64) bool) Kind {
 				return nil, err
 			}
 			low, high := tupleOf(cfg.Inputs)[0].Low, tupleOf(cfg.Inputs)[0].High
-			return &extremeOperator{name: name, tiers: tiers, in: cfg.Inputs[0], agg: extreme{better, low, high}}, nil
+			return &extremeOperator{name: name, tiers: tiers, in: cfg.Inputs[0], agg: extreme{flip, low, high}}, nil
 		},
 	}
 }
@@ -43,32 +45,28 @@ type extremeOperator struct {
 
 // NewStates implements Operator.
 func (o *extremeOperator) NewStates() States {
-	return &extremeStates{cellStates: cellStates{o.name, cells.New(o.tiers, o.agg, extremeWords, false)}, in: &o.in, better: o.agg.better}
+	return &extremeStates{cellStates: cellStates{kind: o.name, Cells: cells.New(o.tiers, o.agg, extremeWords, false)}, in: &o.in, agg: o.agg}
 }
 
 type extremeStates struct {
 	cellStates
-	in     *Input
-	better func(a, b int64) bool
+	in  *Input
+	agg extreme
 }
 
 // Fold implements States.
 func (s *extremeStates) Fold(r *Rows) {
-	in := r.In[0]
-	for i, row := range r.Row {
-		if !in.Present(int(row)) {
-			continue
+	values, flip := r.In[0].Ints, s.agg.flip
+	s.begin(r, r.In)
+	for rows, w, fresh := s.Next(); len(rows) > 0; rows, w, fresh = s.Next() {
+		best := values[rows[0]] ^ flip
+		for _, row := range rows[1:] {
+			best = min(best, values[row]^flip)
 		}
-		slot := r.Slot[i]
-		newest := r.Newest[slot]
-		code, ok := s.Code(r.Time[row], newest)
-		if !ok {
-			continue
+		if !fresh {
+			best = min(best, int64(w[0])^flip)
 		}
-		v := in.Ints[row]
-		if w, fresh := s.Cell(slot, code, newest); fresh || s.better(v, int64(w[0])) {
-			w[0] = uint64(v)
-		}
+		w[0] = uint64(best ^ flip)
 	}
 }
 
@@ -76,7 +74,7 @@ func (s *extremeStates) Fold(r *Rows) {
 func (s *extremeStates) Result(slot int32, q *Query) Value {
 	best, found := int64(0), false
 	s.Each(slot, q.Window, q.AsOf, func(w []uint64) {
-		if v := int64(w[0]); !found || s.better(v, best) {
+		if v := int64(w[0]); !found || s.agg.better(v, best) {
 			best, found = v, true
 		}
 	})
@@ -92,12 +90,15 @@ func (s *extremeStates) Result(slot int32, q *Query) Value {
 // extreme is the aggregate of min and max: one value, as varint. It has no zero: there is a cell only where there is a
 // value.
 type extreme struct {
-	better    func(a, b int64) bool
+	flip      int64 // see extremeKind
 	low, high int64 // the range of the input's type
 }
 
 // extremeWords is the number of words of an extreme.
 const extremeWords = 1
+
+// better tells whether a is kept rather than b.
+func (e extreme) better(a, b int64) bool { return a^e.flip < b^e.flip }
 
 // Combine implements cells.Aggregate.
 func (e extreme) Combine(dst, src []uint64) {

@@ -39,6 +39,14 @@ func compareRow(w []uint64, r *Rows, row int32) int {
 		cmp.Compare(w[orderOffset], uint64(r.Offset[row])))
 }
 
+// comparePlaces compares the places of two rows.
+func comparePlaces(r *Rows, a, b int32) int {
+	if r.Time[a] != r.Time[b] {
+		return cmp.Compare(r.Time[a], r.Time[b])
+	}
+	return cmp.Compare(r.Offset[a], r.Offset[b])
+}
+
 // compareOrder compares two places.
 func compareOrder(a, b []uint64) int {
 	if a[orderTime] != b[orderTime] {

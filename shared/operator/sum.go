@@ -36,7 +36,7 @@ type sumOperator struct {
 
 // NewStates implements Operator.
 func (o *sumOperator) NewStates() States {
-	return &sumStates{cellStates: cellStates{"sum", cells.New(o.tiers, summed{}, 2, false)}, in: &o.in}
+	return &sumStates{cellStates: cellStates{kind: "sum", Cells: cells.New(o.tiers, summed{}, 2, false)}, in: &o.in}
 }
 
 type sumStates struct {
@@ -46,17 +46,9 @@ type sumStates struct {
 
 // Fold implements States.
 func (s *sumStates) Fold(r *Rows) {
-	in := r.In[0]
-	for i, row := range r.Row {
-		if !in.Present(int(row)) {
-			continue
-		}
-		slot := r.Slot[i]
-		newest := r.Newest[slot]
-		if code, ok := s.Code(r.Time[row], newest); ok {
-			w, _ := s.Cell(slot, code, newest)
-			addTo(w, in.Ints[row])
-		}
+	s.begin(r, r.In)
+	for rows, w, _ := s.Next(); len(rows) > 0; rows, w, _ = s.Next() {
+		addRows(w, r.In[0].Ints, rows)
 	}
 }
 
@@ -85,6 +77,16 @@ func addTo(w []uint64, v int64) {
 	lo, carry := bits.Add64(w[0], uint64(v), 0)
 	w[0] = lo
 	w[1] += uint64(v>>63) + carry
+}
+
+// addRows adds these rows of values to the 128-bit integer in w.
+func addRows(w []uint64, values []int64, rows []int32) {
+	lo, hi := w[0], w[1]
+	for _, row := range rows {
+		next, carry := bits.Add64(lo, uint64(values[row]), 0)
+		lo, hi = next, hi+uint64(values[row]>>63)+carry
+	}
+	w[0], w[1] = lo, hi
 }
 
 // summed is the aggregate of sum, and of weights: one 128-bit integer, as varint.

@@ -34,7 +34,7 @@ type varianceOperator struct {
 
 // NewStates implements Operator.
 func (o *varianceOperator) NewStates() States {
-	return &varianceStates{cellStates: cellStates{"variance", cells.New(o.tiers, squared{}, squaredWords, false)}, in: &o.in}
+	return &varianceStates{cellStates: cellStates{kind: "variance", Cells: cells.New(o.tiers, squared{}, squaredWords, false)}, in: &o.in}
 }
 
 type varianceStates struct {
@@ -44,20 +44,16 @@ type varianceStates struct {
 
 // Fold implements States.
 func (s *varianceStates) Fold(r *Rows) {
-	in := r.In[0]
-	for i, row := range r.Row {
-		if !in.Present(int(row)) {
-			continue
+	values := r.In[0].Ints
+	s.begin(r, r.In)
+	for rows, w, _ := s.Next(); len(rows) > 0; rows, w, _ = s.Next() {
+		w[0] += uint64(len(rows))
+		addRows(w[squaredSum:], values, rows)
+		squares := squaresAt(w)
+		for _, row := range rows {
+			squares = squares.AddSquare(values[row])
 		}
-		slot := r.Slot[i]
-		newest := r.Newest[slot]
-		if code, ok := s.Code(r.Time[row], newest); ok {
-			w, _ := s.Cell(slot, code, newest)
-			v := in.Ints[row]
-			w[0]++
-			addTo(w[squaredSum:], v)
-			putSquares(w, squaresAt(w).AddSquare(v))
-		}
+		putSquares(w, squares)
 	}
 }
 

@@ -57,6 +57,7 @@ func replay(kind *operator.Kind, cfg operator.Config, gen Gen, seed uint64) (err
 	}{
 		{"one fold", l.oneFold},
 		{"splits", l.splits},
+		{"arranged rows", l.arranged},
 		{"identity", l.identity},
 		{"newest jumps", l.jumps},
 		{"results", l.results},

@@ -2,6 +2,7 @@ package operatortest_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,6 +101,17 @@ func TestLawsConvict(t *testing.T) {
 			short.Row, short.Slot = r.Row[:min(1, len(r.Row))], r.Slot[:min(1, len(r.Slot))]
 			s.Fold(&short)
 		}}, "splits"},
+		"it loses the end of a long run of one slot": {broken{fold: func(s operator.States, r *operator.Rows) {
+			const long = 8
+			short := *r
+			short.Row, short.Slot = nil, nil
+			for i, slot := range r.Slot {
+				if i < long || slices.ContainsFunc(r.Slot[i-long:i], func(before int32) bool { return before != slot }) {
+					short.Row, short.Slot = append(short.Row, r.Row[i]), append(short.Slot, slot)
+				}
+			}
+			s.Fold(&short)
+		}}, "arranged rows"},
 		"it loses what is merged into a full slot": {broken{merge: func(s operator.States, slot int32, state []byte, newest int64) error {
 			if len(s.AppendState(nil, slot, newest)) > 0 {
 				return nil

@@ -46,10 +46,11 @@ type Cells struct {
 	stride  int
 	last    []uint64 // by tier: the number of its last bucket
 
-	// The bucket that the last row of the first tier fell into: [low, high), and its code. near is the age, in ms, up to
-	// which every event is in that tier.
+	// The bucket of the finest hop that the last row fell into: [low, high), and its code in the first tier. near is the age,
+	// in ms, up to which every event is in that tier.
 	low, high, near int64
 	code            uint64
+	feed            feed
 
 	refs []ref    // scratch of settle
 	tail []ref    // scratch of collect
@@ -107,17 +108,19 @@ func (c *Cells) Code(t, newest int64) (code uint64, ok bool) {
 }
 
 func (c *Cells) place(t, newest int64) (code uint64, ok bool) {
+	if t < c.low || t >= c.high {
+		hop := c.tiers[0].Hop // not 0: the bucket of all time holds t
+		bucket := t / hop
+		c.low, c.high, c.code = bucket*hop, bucket*hop+hop, uint64(bucket)
+	}
+	if newest-t <= c.near {
+		return c.code, true
+	}
 	i := c.tiers.Of(t, newest)
 	if i < 0 {
 		return 0, false
 	}
-	bucket := c.tiers.Bucket(i, t)
-	code = uint64(i)<<bucketBits | uint64(bucket)
-	if i == 0 {
-		c.low, c.code = bucket*c.tiers[0].Hop, code
-		c.high = c.low + c.tiers[0].Hop
-	}
-	return code, true
+	return uint64(i)<<bucketBits | uint64(c.tiers.Bucket(i, t)), true
 }
 
 // start returns when the bucket of a code starts, ms.

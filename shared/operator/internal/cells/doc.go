@@ -13,9 +13,10 @@
 // # How it lies in memory
 //
 // A slot's cells are a run of entries: identity words (the code: tier and bucket; then the key's number), then the
-// words of the aggregate. Rows mostly hit the bucket of the row before, so the entries last written are looked at first;
-// a row that hits none of them appends an entry, duplicate or not. When the run's room is used up it is settled: sorted,
-// combined, re-tiered, trimmed. Reading settles into scratch memory and leaves the run alone.
+// words of the aggregate. Rows mostly hit the bucket of the row before, so the entries last written are looked at
+// first; a row that hits none of them appends an entry, duplicate or not. Rows of one slot that follow one another and
+// fall into one bucket are looked up together. When the run's room is used up it is settled: sorted, combined, re-
+// tiered, trimmed. Reading settles into scratch memory and leaves the run alone.
 //
 // The package knows tiers and words; nothing of columns, views or values. Not safe for concurrent use.
 package cells
