@@ -61,8 +61,14 @@ var escaped = func() (t [256]bool) {
 
 const upperHex = "0123456789ABCDEF"
 
+// appendEscaped appends a value, of which mostly nothing is to be escaped.
 func appendEscaped(dst, value []byte) []byte {
-	for _, c := range value {
+	plain := 0
+	for plain < len(value) && !escaped[value[plain]] {
+		plain++
+	}
+	dst = append(dst, value[:plain]...)
+	for _, c := range value[plain:] {
 		if escaped[c] {
 			dst = append(dst, '%', upperHex[c>>4], upperHex[c&15])
 		} else {

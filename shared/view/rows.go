@@ -19,7 +19,11 @@ type keyed struct {
 	end  []int  // where each ends
 	slot []int32
 
-	seen [][]int32 // by kind: number + 1 of the key that a value of the dictionary made, 0 for none yet
+	// The keys that values of dictionaries made: number + 1 by code, 0 for none yet. The first code is that of no key.
+	seen  []int32
+	first []int // by kind: code of its dictionary's first value; noCode for a kind that is not one field with a dictionary
+	codes [codeRows]uint32
+	made  []int32 // scratch of keyCoded
 
 	// With unique each key stands here once, found by its hash: an open table of numbers + 1, at most half full.
 	unique bool
@@ -34,21 +38,34 @@ func (k *keyed) key(number int) []byte {
 	return k.keys[begin:k.end[number]:k.end[number]]
 }
 
-// open prepares for a batch. A kind of one field that has a dictionary remembers the keys that its values made.
-func (k *keyed) open(kinds [][]*column.Column) {
-	k.row, k.of, k.hash, k.keys, k.end = k.row[:0], k.of[:0], k.hash[:0], k.keys[:0], k.end[:0]
-	clear(k.table)
-	for len(k.seen) < len(kinds) {
-		k.seen = append(k.seen, nil)
-	}
-	for i, columns := range kinds {
-		k.seen[i] = k.seen[i][:0]
-		if len(columns) == 1 && columns[0].Index != nil {
-			n := len(columns[0].Offsets) - 1
-			k.seen[i] = slices.Grow(k.seen[i], n)[:n]
-			clear(k.seen[i])
+// open prepares for up to n rows of a batch. A kind of one field that has a dictionary remembers the keys that its values
+// made.
+func (k *keyed) open(kinds [][]*column.Column, n int) {
+	k.openTable()
+	k.row, k.of = slices.Grow(k.row[:0], n), slices.Grow(k.of[:0], n)
+	k.hash, k.keys, k.end = k.hash[:0], k.keys[:0], k.end[:0]
+	k.first = k.first[:0]
+	codes := noCode + 1
+	for _, columns := range kinds {
+		if len(columns) > 1 || columns[0].Index == nil {
+			k.first = append(k.first, noCode)
+			continue
 		}
+		k.first = append(k.first, codes)
+		codes += len(columns[0].Offsets) - 1
 	}
+	k.seen = slices.Grow(k.seen[:0], codes)[:codes]
+	clear(k.seen)
+	k.seen[noCode] = -1
+}
+
+// openTable empties the table, and begins with one that suits as many keys as the last batch had: emptying one that was
+// large for a large batch would cost each small one more than finding its keys.
+func (k *keyed) openTable() {
+	for len(k.table) > minTable && 4*len(k.end) < len(k.table) {
+		k.table = k.table[:len(k.table)/2]
+	}
+	clear(k.table)
 }
 
 // add ends a key that was built in keys, and returns its number.
@@ -69,10 +86,7 @@ func (k *keyed) add() int32 {
 // number returns the number of a key that equals the last one, n, which has this hash: n itself if there is none yet.
 func (k *keyed) number(hash uint64, n int) int {
 	if 2*(n+1) > len(k.table) {
-		k.table = make([]int32, max(minTable, 2*len(k.table)))
-		for number, hash := range k.hash {
-			k.table[k.free(hash)] = int32(number) + 1
-		}
+		k.growTable()
 	}
 	mask := uint64(len(k.table) - 1)
 	for at := hash & mask; ; at = (at + 1) & mask {
@@ -84,6 +98,15 @@ func (k *keyed) number(hash uint64, n int) int {
 		if k.hash[number] == hash && bytes.Equal(k.key(number), k.key(n)) {
 			return number
 		}
+	}
+}
+
+func (k *keyed) growTable() {
+	room := max(minTable, 2*len(k.table))
+	k.table = slices.Grow(k.table[:0], room)[:room]
+	clear(k.table)
+	for number, hash := range k.hash {
+		k.table[k.free(hash)] = int32(number) + 1
 	}
 }
 
@@ -100,7 +123,17 @@ func (k *keyed) free(hash uint64) uint64 {
 // keyRows makes k the accepted rows [from,to) of a batch that belong to an entity.
 func (r *reader) keyRows(k *keyed, b *column.Batch, from, to int) {
 	r.openKeys(b)
-	k.open(r.keys)
+	k.open(r.keys, to-from)
+	if r.coded(k) {
+		r.keyCoded(k, b, from, to)
+	} else {
+		r.keyEach(k, b, from, to)
+	}
+	k.slot = slices.Grow(k.slot[:0], len(k.end))[:len(k.end)]
+}
+
+// keyEach is keyRows row by row.
+func (r *reader) keyEach(k *keyed, b *column.Batch, from, to int) {
 	for i := from; i < to; i++ {
 		if b.Reject[i] != 0 {
 			continue
@@ -109,14 +142,14 @@ func (r *reader) keyRows(k *keyed, b *column.Batch, from, to int) {
 			k.row, k.of = append(k.row, int32(i)), append(k.of, number)
 		}
 	}
-	k.slot = slices.Grow(k.slot[:0], len(k.end))[:len(k.end)]
 }
 
 // numberOf returns the number of the key of row i: that of the first kind whose fields are all there, and short enough; -1
 // if there is none. A key that a value of a dictionary made before is not looked at again.
 func (r *reader) numberOf(k *keyed, i int) int32 {
 	for kind, columns := range r.keys {
-		if len(k.seen[kind]) == 0 {
+		first := k.first[kind]
+		if first == noCode {
 			if r.has(kind, i) {
 				k.keys = r.appendKey(k.keys, kind, i)
 				return k.add()
@@ -127,7 +160,7 @@ func (r *reader) numberOf(k *keyed, i int) int32 {
 		if !c.Present(i) {
 			continue
 		}
-		seen := &k.seen[kind][c.Index[i]]
+		seen := &k.seen[first+int(c.Index[i])]
 		if *seen == 0 && r.has(kind, i) {
 			k.keys = r.appendKey(k.keys, kind, i)
 			*seen = k.add() + 1
