@@ -11,7 +11,7 @@ import (
 // Nothing may be appended to c.
 func (c *Column) Gather(from *Column, rows []int32) {
 	c.Type, c.Scale, c.N = from.Type, from.Scale, len(rows)
-	c.gatherValid(from.Valid, rows)
+	c.gatherValid(from, rows)
 	if !from.Type.IsBytes() {
 		c.Ints, c.Index = GatherRows(c.Ints, from.Ints, rows), nil
 		return
@@ -34,10 +34,11 @@ func GatherRows[T int32 | int64](dst, from []T, rows []int32) []T {
 }
 
 // gatherValid gathers the bitmap of presence, which is mostly without a null, byte by byte.
-func (c *Column) gatherValid(valid []byte, rows []int32) {
+func (c *Column) gatherValid(from *Column, rows []int32) {
+	valid := from.Valid
 	c.Valid = slices.Grow(c.Valid[:0], (len(rows)+7)/8)
 	whole := len(rows) &^ 7
-	if allSet(valid) {
+	if allSet(valid, from.N) {
 		for range whole / 8 {
 			c.Valid = append(c.Valid, 0xff)
 		}
@@ -65,13 +66,19 @@ func gatherBits(valid []byte, rows []int32) (b byte) {
 	return b
 }
 
-// allSet tells whether a bitmap is all ones, those past the last row included: it may say no of a column without nulls.
-func allSet(valid []byte) bool {
-	for len(valid) > 8 {
+// allSet tells whether the first n bits of a bitmap are all ones.
+func allSet(valid []byte, n int) bool {
+	for n >= 64 {
 		if binary.LittleEndian.Uint64(valid) != math.MaxUint64 {
 			return false
 		}
-		valid = valid[8:]
+		valid, n = valid[8:], n-64
 	}
-	return !slices.ContainsFunc(valid, func(b byte) bool { return b != 0xff })
+	for n >= 8 {
+		if valid[0] != 0xff {
+			return false
+		}
+		valid, n = valid[1:], n-8
+	}
+	return n == 0 || valid[0]&(1<<n-1) == 1<<n-1
 }
