@@ -88,6 +88,7 @@ type distinctStates struct {
 
 	low, high int64 // the bucket of the finest hop that the last row fell into: [low, high)
 
+	picked  picked
 	settled []sighting // scratch of settle
 	codec   distinctCodec
 	ranks   hll.Ranks // scratch of Result
@@ -118,11 +119,9 @@ func (s *distinctStates) setForm(slot int32, settled int, registers bool) {
 
 // Fold implements States.
 func (s *distinctStates) Fold(r *Rows) {
+	r = s.picked.complete(r, r.In)
 	s.keys.prepare(r.In, r.Row)
 	for i, row := range r.Row {
-		if !complete(r.In, int(row)) {
-			continue
-		}
 		slot := r.Slot[i]
 		settled, registers := s.form(slot)
 		var what uint64

@@ -41,30 +41,35 @@ func (o *lastOperator) NewStates() States {
 // lastStates has one entry a slot, or none: the event's place, then the blob of its values.
 type lastStates struct {
 	arena.Runs
-	op    *lastOperator
-	blobs arena.Blobs
-	buf   []byte
+	op     *lastOperator
+	blobs  arena.Blobs
+	buf    []byte
+	picked picked
 }
 
 // Fold implements States.
 func (s *lastStates) Fold(r *Rows) {
-	for i, row := range r.Row {
-		if !present(r.In, int(row)) {
-			continue
-		}
-		slot := r.Slot[i]
-		w := s.Last(slot)
-		if w != nil && compareRow(w, r, row) >= 0 || s.op.tiers.Of(r.Time[row], r.Newest[slot]) < 0 {
-			continue
-		}
-		if w == nil {
-			s.Reserve(slot, 1)
-			w = s.Push(slot)
-		}
-		putOrder(w, r, row)
-		s.buf = s.op.kept.tuple.Append(s.buf[:0], r.In, int(row))
-		w[orderWords] = s.blobs.Replace(w[orderWords], s.buf)
+	r = s.picked.present(r, r.In)
+	for rows, slots := r.Row, r.Slot; len(rows) > 0; {
+		n := sameSlot(slots)
+		s.add(r, slots[0], latestRow(r, rows[:n])) // if that is out of reach, so are the others
+		rows, slots = rows[n:], slots[n:]
 	}
+}
+
+// add adds a row to slot.
+func (s *lastStates) add(r *Rows, slot, row int32) {
+	w := s.Last(slot)
+	if w != nil && compareRow(w, r, row) >= 0 || s.op.tiers.Of(r.Time[row], r.Newest[slot]) < 0 {
+		return
+	}
+	if w == nil {
+		s.Reserve(slot, 1)
+		w = s.Push(slot)
+	}
+	putOrder(w, r, row)
+	s.buf = s.op.kept.tuple.Append(s.buf[:0], r.In, int(row))
+	w[orderWords] = s.blobs.Replace(w[orderWords], s.buf)
 }
 
 // Merge implements States.

@@ -62,11 +62,12 @@ type lastNStates struct {
 func (s *lastNStates) Fold(r *Rows) {
 	values := r.In[:len(s.op.shown.inputs)]
 	identity := r.In[s.op.identityFrom : s.op.identityFrom+len(s.identity.inputs)]
+	r = s.picked.present(r, values)
+	if !s.nullable {
+		r = s.picked.complete(r, identity)
+	}
 	s.keys.prepare(identity, r.Row)
 	for i, row := range r.Row {
-		if !present(values, int(row)) || !s.nullable && !complete(identity, int(row)) {
-			continue
-		}
 		if w := s.place(r, i); w != nil && s.hasPayload() {
 			s.setPayload(w, values, row)
 		}

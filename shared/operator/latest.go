@@ -63,6 +63,11 @@ type latestStates struct {
 	keys   numbered
 	blobs  arena.Blobs
 
+	picked  picked
+	reached reached
+	before  int32        // the slot that an entry was last asked for, + 1
+	places  arena.Places // of the elements in that slot, once it is asked for again
+
 	buf   []byte
 	order []dated  // scratch of settled
 	tail  []dated  // scratch of settled
@@ -75,10 +80,11 @@ type latestStates struct {
 // element is known; otherwise nil. The rows' identities must be prepared. A payload is for the caller to set.
 func (s *latestStates) place(r *Rows, i int) []uint64 {
 	slot, row := r.Slot[i], r.Row[i]
-	if s.tiers.Of(r.Time[row], r.Newest[slot]) < 0 {
+	newest := r.Newest[slot]
+	if !s.reached.reaches(s.tiers, r.Time[row], newest) {
 		return nil
 	}
-	w, fresh := s.entry(slot, s.keys.at(i), r.Newest[slot])
+	w, fresh := s.entry(slot, s.keys.at(i), newest)
 	if !fresh && compareRow(w[latestOrder:], r, row) >= 0 {
 		return nil
 	}
@@ -95,15 +101,41 @@ func (s *latestStates) setPayload(w []uint64, cols []*column.Column, row int32) 
 // entry returns an entry of the element in slot, one of the latest or a new one.
 func (s *latestStates) entry(slot int32, key uint64, newest int64) (w []uint64, fresh bool) {
 	all := s.All(slot)
-	for end := len(all); end > max(0, len(all)-lookBack*s.stride); end -= s.stride {
-		if w = all[end-s.stride : end]; w[0] == key {
-			return w, false
+	if s.before != slot+1 {
+		s.before = slot + 1
+		for end := len(all); end > max(0, len(all)-lookBack*s.stride); end -= s.stride {
+			if w = all[end-s.stride : end]; w[0] == key {
+				return w, false
+			}
+		}
+		s.places.Forget()
+	} else {
+		if !s.places.Of(slot) {
+			s.remember(slot)
+		}
+		if at, ok := s.places.At(key); ok {
+			return all[at*s.stride : (at+1)*s.stride], false
 		}
 	}
 	s.reserve(slot, newest)
+	if s.places.Of(slot) {
+		s.places.Put(key, s.Len(slot))
+	}
 	w = s.Push(slot)
 	w[0] = key
 	return w, true
+}
+
+// rememberBack is how many of the latest entries are remembered of a slot, for its second row and those that follow.
+const rememberBack = 32
+
+// remember makes the places those of the latest entries of slot.
+func (s *latestStates) remember(slot int32) {
+	s.places.Begin(slot)
+	all := s.All(slot)
+	for at := max(0, s.Len(slot)-rememberBack); at < s.Len(slot); at++ {
+		s.places.Put(all[at*s.stride], at)
+	}
 }
 
 // reserve makes room for one more entry. A full run is settled first; room for twice the bound is always enough.
@@ -133,6 +165,7 @@ func (s *latestStates) compact(slot int32, newest int64) {
 	}
 	copy(all, s.out)
 	s.Cut(slot, len(s.out)/s.stride)
+	s.places.Forget()
 }
 
 // gone marks an entry that was taken over; no element has this number.
@@ -335,6 +368,7 @@ func (s *latestStates) Reset() {
 	s.Runs.Reset()
 	s.keys.Reset()
 	s.blobs.Reset()
+	s.places.Forget()
 }
 
 // Bytes implements Sizer.

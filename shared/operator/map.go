@@ -66,12 +66,10 @@ func (s *mapStates) Fold(r *Rows) {
 	if s.removable {
 		remove = keys[len(keys)-1]
 	}
+	// Of a missing flag nobody can tell what the event wanted: it is among keys and must be there too.
+	r = s.picked.complete(r, keys)
 	s.keys.prepare(keys[:len(s.identity.inputs)], r.Row)
 	for i, row := range r.Row {
-		// Of a missing flag nobody can tell what the event wanted: it is among keys and must be there too.
-		if !complete(keys, int(row)) {
-			continue
-		}
 		removes := remove != nil && remove.Ints[row] != 0
 		if !removes && !present(values, int(row)) {
 			continue

@@ -39,6 +39,7 @@ func (n *numbered) prepare(cols []*column.Column, rows []int32) {
 	if n.quick {
 		return
 	}
+	n.touchValues()
 	from := 0
 	for _, row := range rows {
 		n.buf = n.tuple.Append(n.buf, cols, int(row))
@@ -48,6 +49,32 @@ func (n *numbered) prepare(cols []*column.Column, rows []int32) {
 	}
 	n.touchedSum += n.Touch(n.hashes)
 }
+
+// touchValues reads the beginnings of the strings of dictionaries that the rows have, which lie anywhere in memory, side by
+// side.
+func (n *numbered) touchValues() {
+	for _, c := range n.cols {
+		if c.Index == nil {
+			continue
+		}
+		for rows := n.rows; len(rows) > 0; {
+			var from [touchRows]int32
+			some := min(len(rows), touchRows)
+			for i, row := range rows[:some] {
+				from[i] = c.Offsets[c.Index[row]]
+			}
+			for _, at := range from[:some] {
+				if int(at) < len(c.Bytes) { // not so for an empty string at the end
+					n.touchedSum += uint64(c.Bytes[at])
+				}
+			}
+			rows = rows[some:]
+		}
+	}
+}
+
+// touchRows is how many rows' strings are touched at a time: where they begin is held on the stack in between.
+const touchRows = 256
 
 // at returns the number of the tuple of the i-th of the rows. Nothing in it is null, unless nulls may be.
 func (n *numbered) at(i int) uint64 {

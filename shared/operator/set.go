@@ -54,11 +54,9 @@ type setStates struct{ latestStates }
 // Fold implements States.
 func (s *setStates) Fold(r *Rows) {
 	keys, remove := r.In[:len(s.identity.inputs)], r.In[len(s.identity.inputs):]
+	r = s.picked.complete(r, r.In)
 	s.keys.prepare(keys, r.Row)
 	for i, row := range r.Row {
-		if !complete(r.In, int(row)) {
-			continue
-		}
 		if w := s.place(r, i); w != nil {
 			s.setPayload(w, remove, row)
 		}
