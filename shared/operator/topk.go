@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/cells"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wide"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
@@ -59,8 +58,9 @@ func (o *topKOperator) NewStates() States {
 
 type topKStates struct {
 	*cells.Cells
-	op   *topKOperator
-	keys numbered
+	op     *topKOperator
+	keys   numbered
+	picked picked
 
 	alone bool // there is one slot, into which rows are merged
 
@@ -95,28 +95,21 @@ func (s *topKStates) Alone() (oldestFirst bool) {
 // Fold implements States.
 func (s *topKStates) Fold(r *Rows) {
 	n := len(s.op.keys.inputs)
-	keys := r.In[:n]
-	var weights *column.Column
-	if len(r.In) > n {
-		weights = r.In[n]
+	keys, weights := r.In[:n], r.In[n:]
+	r = s.picked.complete(r, keys)
+	if len(weights) > 0 {
+		r = s.picked.nonzero(r, weights[0])
 	}
 	s.keys.prepare(keys, r.Row)
-	for i, row := range r.Row {
-		weight := int64(1)
-		if weights != nil {
-			weight = weights.Ints[row] // 0 of a null
+	s.Begin(r.Row, r.Slot, r.Time, r.Newest)
+	for from, to := s.NextKeyed(); from < to; from, to = s.NextKeyed() {
+		for i := from; i < to; i++ {
+			weight := int64(1)
+			if len(weights) > 0 {
+				weight = weights[0].Ints[r.Row[i]]
+			}
+			addTo(s.Of(s.keys.at(i)), weight)
 		}
-		if weight == 0 || !complete(keys, int(row)) {
-			continue
-		}
-		slot := r.Slot[i]
-		newest := r.Newest[slot]
-		code, ok := s.Code(r.Time[row], newest)
-		if !ok {
-			continue
-		}
-		w, _ := s.KeyCell(slot, code, s.keys.at(i), newest)
-		addTo(w, weight)
 	}
 }
 

@@ -11,8 +11,9 @@ import (
 // arranged folds the rows as a full run does, one partition after the other, all rows of an entity side by side, many in
 // one call, and wants the bytes of one fold.
 func (l *laws) arranged() error {
+	s := l.op.NewStates()
 	for range 3 {
-		s := l.op.NewStates()
+		s.Reset()
 		s.Grow(l.world.entities)
 		newest := make([]int64, l.world.entities)
 		for _, at := range l.rng.Perm(len(l.world.batches)) {

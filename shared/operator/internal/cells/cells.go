@@ -51,6 +51,9 @@ type Cells struct {
 	low, high, near int64
 	code            uint64
 	feed            feed
+	stretch         stretch      // the one that NextKeyed returned last
+	places          arena.Places // of the cells of its slot that have its code, by key, once it is long
+	placed          uint64       // that code
 
 	refs []ref    // scratch of settle
 	tail []ref    // scratch of collect
@@ -147,10 +150,9 @@ func (c *Cells) KeyCell(slot int32, code, key uint64, newest int64) (w []uint64,
 
 func (c *Cells) search(slot int32, code, key uint64, newest int64) (w []uint64, fresh bool) {
 	all := c.All(slot)
-	for end := len(all); end > max(0, len(all)-lookBack*c.stride); end -= c.stride {
-		w = all[end-c.stride : end]
-		if w[0] == code && (c.ident == 1 || w[1] == key) {
-			return w[c.ident:], false
+	for at := len(all) - c.stride; at >= max(0, len(all)-lookBack*c.stride); at -= c.stride {
+		if all[at] == code && (c.ident == 1 || all[at+1] == key) {
+			return all[at+c.ident : at+c.stride], false
 		}
 	}
 	c.reserve(slot, 1, newest)
@@ -177,6 +179,7 @@ func (c *Cells) reserve(slot int32, n int, newest int64) {
 		out := c.settle(slot, newest, true)
 		copy(c.All(slot), out)
 		c.Cut(slot, len(out)/c.stride)
+		c.places.Forget()
 	}
 	if have := c.Len(slot); c.Room(slot) < max(n, have) {
 		c.Reserve(slot, max(n, have))
@@ -301,6 +304,7 @@ func (c *Cells) again(code uint64, newest int64) (uint64, bool) {
 // Reset forgets all slots and keeps the memory.
 func (c *Cells) Reset() {
 	c.Runs.Reset()
+	c.places.Forget()
 	if c.tiers[0].Hop != 0 {
 		c.low, c.high = 0, 0
 	}

@@ -81,3 +81,75 @@ func TestStretchesAgainstRows(t *testing.T) {
 		}
 	}
 }
+
+// TestKeyedStretchesAgainstRows is the same of cells with keys, now few and now more than are looked back for, in runs that
+// are settled again and again.
+func TestKeyedStretchesAgainstRows(t *testing.T) {
+	for name, ts := range map[string]window.Tiers{
+		"all":    tiers(t, window.All),
+		"nested": tiers(t, window.Window{Length: 60, Hop: 20}, window.Window{Length: 200, Hop: 100}),
+	} {
+		long := 0
+		for seed := range uint64(500) {
+			rng := rand.New(rand.NewPCG(seed, 6))
+			f := newFeeding(rng)
+			keys := make([]uint64, len(f.times))
+			most := 1 + rng.Uint64N(60)
+			for i := range keys {
+				keys[i] = rng.Uint64N(most)
+			}
+			c, twin := New(ts, total{new(int)}, 1, true), New(ts, total{new(int)}, 1, true)
+			c.Grow(len(f.newest))
+			twin.Grow(len(f.newest))
+			for half := range slices.Chunk(f.rows, 1+rng.IntN(len(f.rows)+1)) {
+				slots := f.slots[:len(half)]
+				f.slots = f.slots[len(half):]
+				for i, row := range half {
+					if code, ok := twin.Code(f.times[row], f.newest[slots[i]]); ok {
+						w, _ := twin.KeyCell(slots[i], code, keys[row], f.newest[slots[i]])
+						w[0] += 1 + uint64(row)
+					}
+				}
+				c.Begin(half, slots, f.times, f.newest)
+				for from, to := c.NextKeyed(); from < to; from, to = c.NextKeyed() {
+					if to-from >= longStretch {
+						long++
+					}
+					for _, row := range half[from:to] {
+						c.Of(keys[row])[0] += 1 + uint64(row)
+					}
+				}
+			}
+			for slot, newest := range f.newest {
+				got, want := slices.Clone(c.Settled(int32(slot), newest)), twin.Settled(int32(slot), newest)
+				if !slices.Equal(got, want) {
+					t.Fatalf("%s, seed %d: slot %d has cells %v, row by row %v", name, seed, slot, got, want)
+				}
+			}
+		}
+		if long < 1000 {
+			t.Errorf("%s: only %d stretches are long: the test has lost its point", name, long)
+		}
+	}
+}
+
+// TestLongStretchHasNoDuplicates adds rows of many keys in one bucket: each key takes one entry.
+func TestLongStretchHasNoDuplicates(t *testing.T) {
+	const keys, rows = 100, 5000
+	c := New(tiers(t, window.All), total{new(int)}, 1, true)
+	c.Grow(1)
+	f := feeding{rows: make([]int32, rows), slots: make([]int32, rows), times: []int64{7}, newest: []int64{7}}
+	rng := rand.New(rand.NewPCG(1, 6))
+	for at := 0; at < rows; at += 256 {
+		to := min(at+256, rows)
+		c.Begin(f.rows[at:to], f.slots[at:to], f.times, f.newest)
+		for from, to := c.NextKeyed(); from < to; from, to = c.NextKeyed() {
+			for range to - from {
+				c.Of(rng.Uint64N(keys))[0]++
+			}
+		}
+	}
+	if n := c.Len(0); n != keys {
+		t.Errorf("%d keys take %d entries", keys, n)
+	}
+}
