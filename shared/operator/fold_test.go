@@ -3,6 +3,7 @@ package operator_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/tidemark-io/tidemark/shared/column"
@@ -113,6 +114,16 @@ func (tr *traffic) next() *operator.Rows {
 	return &tr.rows
 }
 
+// arranged is next with all rows of a slot side by side, as a full run folds them.
+func (tr *traffic) arranged() *operator.Rows {
+	tr.next()
+	slices.Sort(tr.rows.Slot)
+	for i, slot := range tr.rows.Slot {
+		tr.rows.Newest[slot] = max(tr.rows.Newest[slot], tr.rows.Time[i])
+	}
+	return &tr.rows
+}
+
 func newStates(tb testing.TB, kind string, cfg *operator.Config, slots int) operator.States {
 	tb.Helper()
 	if len(cfg.Windows) == 0 {
@@ -150,6 +161,12 @@ func TestFoldDoesNotAllocate(t *testing.T) {
 			s.Grow(slots)
 			if n := testing.AllocsPerRun(measured, func() { s.Fold(tr.next()) }); n != 0 {
 				t.Errorf("folding a batch after Reset: %v allocations", n)
+			}
+			for range measured {
+				s.Fold(tr.arranged())
+			}
+			if n := testing.AllocsPerRun(measured, func() { s.Fold(tr.arranged()) }); n != 0 {
+				t.Errorf("folding an arranged batch: %v allocations", n)
 			}
 		})
 	}
@@ -203,6 +220,26 @@ func BenchmarkFold(b *testing.B) {
 				s.Fold(tr.next())
 			}
 			rows := tr.next()
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Fold(rows)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*batchRows), "ns/row")
+		})
+	}
+}
+
+// BenchmarkFoldArranged folds batches of which each slot has some dozen rows side by side.
+func BenchmarkFoldArranged(b *testing.B) {
+	const slots, warmUp = 40, 50
+	for _, l := range load {
+		b.Run(l.name, func(b *testing.B) {
+			s := newStates(b, l.kind, &l.cfg, slots)
+			tr := newTraffic(&l.cfg, slots)
+			for range warmUp {
+				s.Fold(tr.arranged())
+			}
+			rows := tr.arranged()
 			b.ReportAllocs()
 			for b.Loop() {
 				s.Fold(rows)
