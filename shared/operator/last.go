@@ -51,8 +51,12 @@ type lastStates struct {
 func (s *lastStates) Fold(r *Rows) {
 	r = s.picked.present(r, r.In)
 	for rows, slots := r.Row, r.Slot; len(rows) > 0; {
-		n := sameSlot(slots)
-		s.add(r, slots[0], latestRow(r, rows[:n])) // if that is out of reach, so are the others
+		n, slot, row := 1, slots[0], rows[0]
+		if len(slots) > 1 && slots[1] == slot {
+			n = sameSlot(slots)
+			row = latestRow(r, rows[:n]) // if that is out of reach, so are the others
+		}
+		s.add(r, slot, row)
 		rows, slots = rows[n:], slots[n:]
 	}
 }

@@ -6,63 +6,86 @@ package cells
 
 // feed is the rows that are being added.
 type feed struct {
-	rows, slots   []int32 // those that are still to come
+	rows, slots   []int32
 	times, newest []int64
-	at            int // how many have been taken
+	at            int // those before are taken
+}
+
+// stretch is rows of one slot and one bucket, [from, to) of the feed's.
+type stretch struct {
+	from, to int
+	slot     int32
+	code     uint64
+	newest   int64 // of the slot
 }
 
 // Begin makes these rows the ones that Next goes through; slots[i] is that of rows[i]. All four must stay as they are
 // until the end.
 func (c *Cells) Begin(rows, slots []int32, times, newest []int64) {
-	c.feed = feed{rows: rows, slots: slots, times: times, newest: newest}
-}
-
-// stretch is rows of one slot and one bucket.
-type stretch struct {
-	rows   []int32
-	slot   int32
-	code   uint64
-	newest int64 // of the slot
+	c.feed = feed{rows: rows, slots: slots[:len(rows)], times: times, newest: newest}
 }
 
 // Next returns the rows of the next stretch and the aggregate of its cell, for the caller to add them all to; fresh says
 // that it is new and all zeros. It is valid until the next call. Rows that no reader reaches are passed over. At the end it
 // returns no rows.
 func (c *Cells) Next() (rows []int32, w []uint64, fresh bool) {
-	s := c.next()
-	if len(s.rows) > 0 {
-		w, fresh = c.Cell(s.slot, s.code, s.newest)
+	from, slot, code, newest := c.next()
+	if rows = c.feed.rows[from:c.feed.at]; len(rows) == 0 {
+		return nil, nil, false
 	}
-	return s.rows, w, fresh
+	if w = c.Last(slot); w != nil && w[0] == code { // what Cell does first, without a call
+		return rows, w[1:], false
+	}
+	w, fresh = c.search(slot, code, 0, newest)
+	return rows, w, fresh
 }
 
-// next takes the rows of the next stretch that readers reach off the feed; at the end it returns none.
-func (c *Cells) next() stretch {
+// next takes the next stretch that readers reach: the rows from from on. At the end it takes none.
+func (c *Cells) next() (from int, slot int32, code uint64, newest int64) {
 	f := &c.feed
-	for len(f.rows) > 0 {
-		slot := f.slots[0]
-		newest := f.newest[slot]
-		code, ok := c.Code(f.times[f.rows[0]], newest)
-		n := c.together()
-		rows := f.rows[:n]
-		f.rows, f.slots, f.at = f.rows[n:], f.slots[n:], f.at+n
+	for f.at < len(f.rows) {
+		from, slot = f.at, f.slots[f.at]
+		newest = f.newest[slot]
+		code, ok := c.Code(f.times[f.rows[from]], newest)
+		if f.at++; f.at < len(f.slots) && f.slots[f.at] == slot {
+			f.at = c.together()
+		}
 		if ok {
-			return stretch{rows, slot, code, newest}
+			return from, slot, code, newest
 		}
 	}
-	c.feed = feed{}
-	return stretch{}
+	return f.at, 0, 0, 0
+}
+
+// together returns where the rows end that are of the same slot as the one before, and of the bucket of the finest hop that
+// Code has just found for that: wherever this bucket belongs now, all of it does, because hops nest.
+func (c *Cells) together() (end int) {
+	f, end := &c.feed, c.feed.at
+	rows, slots := f.rows, f.slots[:len(f.rows)]
+	slot := slots[end-1]
+	if c.tiers[0].Hop == 0 {
+		for end < len(slots) && slots[end] == slot {
+			end++
+		}
+		return end
+	}
+	low, width := c.low, uint64(c.high-c.low)
+	for end < len(rows) && slots[end] == slot && uint64(f.times[rows[end]]-low) < width {
+		end++
+	}
+	return end
 }
 
 // NextKeyed is Next of cells with keys: it returns which rows make the next stretch, [from, to) of those given to Begin,
 // for the caller to add each to the aggregate that Of returns for its key. At the end there are none.
 func (c *Cells) NextKeyed() (from, to int) {
-	c.stretch = c.next()
 	s := &c.stretch
-	if n := len(s.rows); n >= longStretch && (!c.places.Of(s.slot) || c.placed != s.code) {
+	s.from, s.slot, s.code, s.newest = c.next()
+	s.to = c.feed.at
+	if n := s.to - s.from; n >= longStretch && (!c.places.Of(s.slot) || c.placed != s.code) {
 		c.remember(s.slot, s.code, max(n, lookBack))
 	}
-	return c.feed.at - len(s.rows), c.feed.at
+	return s.from, s.to
 }
 
 // longStretch is how many rows a stretch has at least for which the places of cells are remembered.
@@ -84,8 +107,11 @@ func (c *Cells) remember(slot int32, code uint64, latest int) {
 // all zeros. It is valid until the next call.
 func (c *Cells) Of(key uint64) []uint64 {
 	s := &c.stretch
-	if len(s.rows) < longStretch {
-		w, _ := c.KeyCell(s.slot, s.code, key, s.newest)
+	if s.to-s.from < longStretch {
+		if w := c.Last(s.slot); w != nil && w[0] == s.code && w[1] == key { // what KeyCell does first, without a call
+			return w[2:]
+		}
+		w, _ := c.search(s.slot, s.code, key, s.newest)
 		return w
 	}
 	if at, ok := c.places.At(key); ok {
@@ -101,22 +127,4 @@ func (c *Cells) Of(key uint64) []uint64 {
 	}
 	c.places.Put(key, c.Len(s.slot))
 	return c.push(s.slot, s.code, key)
-}
-
-// together returns how many of the first rows of the feed are of one slot and of the bucket of the finest hop that Code has
-// just found for the first of them: wherever that bucket belongs now, all of it does, because hops nest.
-func (c *Cells) together() (n int) {
-	f := &c.feed
-	slot, n := f.slots[0], 1
-	if c.tiers[0].Hop == 0 {
-		for n < len(f.slots) && f.slots[n] == slot {
-			n++
-		}
-		return n
-	}
-	rows, low, width := f.rows[:len(f.slots)], c.low, uint64(c.high-c.low)
-	for n < len(f.slots) && f.slots[n] == slot && uint64(f.times[rows[n]]-low) < width {
-		n++
-	}
-	return n
 }
