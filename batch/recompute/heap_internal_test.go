@@ -18,7 +18,7 @@ func TestHeapSize(t *testing.T) {
 		workers int
 		want    int64
 	}{
-		{1 << 30, 1, 1 << 26}, {1 << 30, 4, 1 << 26}, {1 << 30, 64, 1 << 22}, {1 << 50, 2, column.MaxBytes},
+		{1 << 30, 1, 1 << 28}, {1 << 30, 4, 1 << 26}, {1 << 30, 64, 1 << 22}, {1 << 50, 2, column.MaxBytes / 2},
 	} {
 		e := &Engine{Memory: test.memory, Workers: test.workers}
 		if got := e.heapSize(1 << 20).bytes; got != test.want {
@@ -68,7 +68,8 @@ func TestBudgetWithinHeap(t *testing.T) {
 	}
 	e := &Engine{Workers: 1}
 	w := e.newWorkers([]*generation{g}, &pass{gens: []*generation{g}, budget: 1})[0]
-	w.take(&work{}, heap)
+	w.take(&work{}, heap, e.heapSize(1))
+	w.flush()
 	folded := int64(0)
 	for _, s := range g.shards {
 		folded += s.events

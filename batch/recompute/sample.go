@@ -81,8 +81,8 @@ func (s *sampler) take(c *copying, sp *view.Splitter, b *column.Batch) {
 	defer s.mu.Unlock()
 	s.chosen = s.chosen[:0]
 	before := s.bound
-	sp.Each(func(hash uint64, key []byte, rows []int32) {
-		if mixed := s.mix(hash); mixed < s.bound {
+	sp.Each(func(hash uint64) bool { return s.mix(hash) < s.bound }, func(hash uint64, key []byte, rows []int32) {
+		if mixed := s.mix(hash); mixed < s.bound { // the bound sinks
 			s.choose(mixed, key, rows)
 		}
 	})

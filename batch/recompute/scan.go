@@ -127,8 +127,7 @@ type worker struct {
 	number    int
 	splitters []*view.Splitter // by task
 	scanned   []int64          // by task
-	heap      column.Batch     // rows gathered that are not folded yet
-	heapBytes int64            // their size
+	rows      int              // of the heap: what the splitters have collected
 }
 
 func (e *Engine) newWorkers(gens []*generation, p *pass) []*worker {
@@ -157,7 +156,7 @@ func (e *Engine) scan(ctx context.Context, gens []*generation, first bool) error
 		for j := range heaps[i] {
 			one := &heaps[i][j]
 			err := e.Archive.Read(ctx, one.Piece, one.src, one.fields, func(b *column.Batch) error {
-				workers[w].gather(one, b, size)
+				workers[w].take(one, b, size)
 				return nil
 			})
 			if err != nil {
@@ -165,7 +164,7 @@ func (e *Engine) scan(ctx context.Context, gens []*generation, first bool) error
 			}
 			e.progress("scan", int(done.Add(1)), len(list))
 		}
-		workers[w].flush(&heaps[i][0])
+		workers[w].flush()
 		return nil
 	}, nil)
 	if err != nil || !first {
@@ -185,14 +184,14 @@ func (e *Engine) scan(ctx context.Context, gens []*generation, first bool) error
 	return nil
 }
 
-// Rows are folded a heap at a time: those of several pieces of a partition, since the more rows stand together, the more of
-// them are of the same entities, each of which is fetched from memory once a heap.
+// Rows are folded a heap at a time: those of several pieces of a partition, collected shard by shard, since the more rows
+// of an entity stand together, the less often its states are fetched from memory.
 const (
-	// maxHeapRows bounds the rows of a heap: beyond, the columns are in no cache any more, and cost what is gained.
-	maxHeapRows = 1 << 18
-	// heapPart is the part of the budget that a worker's heap is as large as, at most; heapsPart that of all workers' heaps.
-	// They are beside the budget, as the batches are that the archive is read into.
-	heapPart, heapsPart = 16, 4
+	// maxHeapRows bounds the rows of a heap: beyond, there is little more to gain.
+	maxHeapRows = 1 << 19
+	// heapsPart is the part of the budget that the heaps of all workers may take. They are beside the budget, as the batches
+	// are that the archive is read into.
+	heapsPart = 4
 	// heapsPerWorker is how many heaps there are for each worker at least, so that all of them have work to the end.
 	heapsPerWorker = 4
 )
@@ -207,7 +206,7 @@ type heapSize struct {
 func (e *Engine) heapSize(pieces int) heapSize {
 	return heapSize{
 		rows:  min(maxHeapRows, pieces/(heapsPerWorker*e.workers())*archivefile.GroupRows),
-		bytes: min(e.memory()/int64(max(heapPart, heapsPart*e.workers())), column.MaxBytes),
+		bytes: min(e.memory()/int64(heapsPart*e.workers()), column.MaxBytes/2),
 	}
 }
 
@@ -227,18 +226,32 @@ func (s heapSize) heaps(list []work) (heaps [][]work) {
 	return heaps
 }
 
-// gather takes a batch, with others of its partition if they fit a heap.
-func (w *worker) gather(from *work, b *column.Batch, size heapSize) {
-	bytes := bytesOf(b, from.fields)
-	if w.heap.N+b.N > size.rows || w.heapBytes+bytes > size.bytes {
-		w.flush(from)
+// take collects the rows of a batch for every task that it has rows of. What was collected before is folded first if the
+// batch does not fit beside it.
+func (w *worker) take(from *work, b *column.Batch, size heapSize) {
+	if w.rows > 0 && (w.rows+b.N > size.rows || w.size()+bytesOf(b, from.fields) > size.bytes) {
+		w.flush()
 	}
-	if 2*b.N > size.rows || 2*bytes > size.bytes { // hardly another one would fit
-		w.take(from, b)
-		return
+	w.rows += b.N
+	for i, g := range w.gens {
+		first, next := g.clip(b)
+		if first == next {
+			continue
+		}
+		w.scanned[i] += int64(next - first)
+		w.splitters[i].Split(b, first, next)
+		if w.first {
+			g.sampler.take(&from.copies[i], w.splitters[i], b)
+		}
 	}
-	w.heap.Join(b, from.fields)
-	w.heapBytes += bytes
+}
+
+// size returns about how many bytes of memory the heap takes.
+func (w *worker) size() (n int64) {
+	for _, sp := range w.splitters {
+		n += sp.Size()
+	}
+	return n
 }
 
 // bytesOf returns about how much memory columns of a batch take.
@@ -249,35 +262,19 @@ func bytesOf(b *column.Batch, fields []int) (n int64) {
 	return n
 }
 
-// flush folds what was gathered.
-func (w *worker) flush(from *work) {
-	if w.heap.N > 0 {
-		w.take(from, &w.heap)
-	}
-	w.heap.N, w.heapBytes = 0, 0
-}
-
-// take folds a batch for every task that it has rows of.
-func (w *worker) take(from *work, b *column.Batch) {
+// flush folds what was collected.
+func (w *worker) flush() {
 	for i, g := range w.gens {
-		first, next := g.clip(b)
-		if first == next {
-			continue
-		}
-		blocks := g.blocks.of(partitionOf(b))
-		w.scanned[i] += int64(next - first)
-		w.splitters[i].Split(b, first, next)
-		if w.first {
-			g.sampler.take(&from.copies[i], w.splitters[i], b)
-		}
 		for j := range g.shards {
 			// Each worker begins with another shard, so that they seldom wait for one another.
-			w.fold(g, w.splitters[i], (j+w.number*len(g.shards)/2+w.number)%len(g.shards), blocks)
+			w.fold(g, w.splitters[i], (j+w.number*len(g.shards)/2+w.number)%len(g.shards))
 			if w.used.Load() > w.budget { // not behind the last one only: a heap may make as much again as the budget
 				w.giveUp()
 			}
 		}
+		w.splitters[i].Drop()
 	}
+	w.rows = 0
 }
 
 func partitionOf(b *column.Batch) position.Partition {
@@ -295,10 +292,11 @@ func (g *generation) clip(b *column.Batch) (from, to int) {
 	return from, max(from, to)
 }
 
-func (w *worker) fold(g *generation, sp *view.Splitter, number int, blocks *blockRun) {
+func (w *worker) fold(g *generation, sp *view.Splitter, number int) {
 	if sp.Len(number) == 0 {
 		return
 	}
+	blocks := g.blocks.of(position.Partition{Source: sp.Source().Name, ID: sp.Partition()})
 	s := g.shards[number]
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,7 +25,7 @@ func (c *Column) Gather(from *Column, rows []int32) {
 }
 
 // GatherRows returns the given rows of from in the memory of dst, which grows as needed.
-func GatherRows[T int32 | int64](dst, from []T, rows []int32) []T {
+func GatherRows[T int32 | int64 | uint64](dst, from []T, rows []int32) []T {
 	dst = slices.Grow(dst[:0], len(rows))[:len(rows)]
 	for i, row := range rows {
 		dst[i] = from[row]

@@ -24,7 +24,19 @@ type binding struct {
 	filters   []boundFilter // distinct
 	coded     []codeTable   // of those filters that are functions of an enum
 	states    []boundState
-	every     uint64 // the states of every row, as Fold.held has them
+	whole     class // all states
+	classes   [2]class
+}
+
+// class is some states and what they read. The first of a view's classes are the states of all rows, and those that read
+// no more than these, by whatever filter; the second are the others, for which rows that pass none of their filters need
+// not be at hand: most columns are read of few rows.
+type class struct {
+	columns []int    // of the wide batch
+	filters []int    // indices in filters, ascending
+	some    []uint64 // by filter/passBits: their bits
+	states  []int    // indices in states
+	every   uint64   // the states of every row, as Fold.held has them
 }
 
 // boundFilter is a filter: a program, or a column.
@@ -85,11 +97,62 @@ func newBinding(p *Plan, s *scope) *binding {
 			b.folded = append(b.folded, i)
 		}
 	}
-	b.every = b.holdsOf(-1)
 	for i := range b.filters {
 		b.filters[i].holds = b.holdsOf(i)
 	}
+	b.divide()
 	return b
+}
+
+// divide divides the states into classes.
+func (b *binding) divide() {
+	all, some := &b.classes[0], &b.classes[1]
+	for i := range b.states {
+		b.whole.add(b, i)
+		if b.states[i].filter < 0 {
+			all.add(b, i)
+		}
+	}
+	columns := all.columns
+	further := map[int]bool{} // filters of states that read what those of all rows do not
+	for i := range b.states {
+		if st := &b.states[i]; slices.ContainsFunc(st.in, func(at int) bool { return !slices.Contains(columns, at) }) {
+			further[st.filter] = true
+		}
+	}
+	for i := range b.states {
+		switch st := &b.states[i]; {
+		case st.filter < 0:
+		case further[st.filter]:
+			some.add(b, i)
+		default:
+			all.add(b, i)
+		}
+	}
+}
+
+// add makes a state one of the class.
+func (c *class) add(b *binding, i int) {
+	st := &b.states[i]
+	c.states = append(c.states, i)
+	for _, at := range st.in {
+		if !slices.Contains(c.columns, at) {
+			c.columns = append(c.columns, at)
+		}
+	}
+	if st.filter < 0 {
+		c.every |= heldBit(st.state)
+		return
+	}
+	if slices.Contains(c.filters, st.filter) {
+		return
+	}
+	c.filters = append(c.filters, st.filter)
+	slices.Sort(c.filters)
+	for len(c.some)*passBits < len(b.filters) {
+		c.some = append(c.some, 0)
+	}
+	c.some[st.filter/passBits] |= 1 << (st.filter % passBits)
 }
 
 // evaluatedIn returns the fields and computed columns that must be in a wide batch: not those that nothing reads but

@@ -31,7 +31,7 @@ type Fold struct {
 	touched []int32
 	ahead   []int32 // scratch of Touch
 	keyed   keyed
-	all     []int32 // 0, 1, 2, …: the numbers of all keys
+	all     []int32 // 0, 1, 2, …: as many as were ever needed
 	chosen  chosen
 	// touchedSum keeps reads that are made only to be made from being taken for superfluous.
 	touchedSum uint64
@@ -172,18 +172,24 @@ func (f *Fold) Add(b *column.Batch, from, to int) (rows int) {
 		invariant.Fail("adding rows [%d,%d) of %d", from, to, b.N)
 	}
 	r := f.reader(b.Source)
+	f.keyed.forget()
 	r.keyRows(&f.keyed, b, from, to)
-	for len(f.all) < len(f.keyed.end) {
-		f.all = append(f.all, int32(len(f.all)))
-	}
-	f.find(&f.keyed, f.all[:len(f.keyed.end)])
+	f.find(&f.keyed, f.numbers(len(f.keyed.end)))
 	f.chosen.choose(&f.keyed)
-	f.account(r.binding.rank, b)
+	f.account(&f.chosen, r.binding.rank, b)
 	if rows = len(f.chosen.row); rows > 0 {
 		f.grow()
 		f.foldStates(r, b, to)
 	}
 	return rows
+}
+
+// numbers returns the numbers from 0 to n-1.
+func (f *Fold) numbers(n int) []int32 {
+	for len(f.all) < n {
+		f.all = append(f.all, int32(len(f.all)))
+	}
+	return f.all[:n]
 }
 
 // grow makes room for new slots in every state.

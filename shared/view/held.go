@@ -16,7 +16,7 @@ const heldBits = 64
 // heldBit returns the bit of a state.
 func heldBit(state int) uint64 { return 1 << min(state, heldBits-1) }
 
-// holdsOf returns the bits of the states that a filter's rows are folded into; of those without a filter for -1.
+// holdsOf returns the bits of the states that a filter's rows are folded into.
 func (b *binding) holdsOf(filter int) uint64 {
 	var held uint64
 	for i := range b.states {
@@ -27,10 +27,10 @@ func (b *binding) holdsOf(filter int) uint64 {
 	return held
 }
 
-// hold notes which states the chosen rows, which the reader has selected from, will be folded into.
-func (f *Fold) hold(r *reader) {
-	f.holdBy(f.chosen.slot, r.binding.every)
-	for i := range r.filters {
+// hold notes which states of a class the chosen rows, which the reader has selected from, will be folded into.
+func (f *Fold) hold(rows *chosen, r *reader, c *class) {
+	f.holdBy(rows.slot, c.every)
+	for _, i := range c.filters {
 		f.holdBy(r.filters[i].slot, r.binding.filters[i].holds)
 	}
 }

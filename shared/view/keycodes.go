@@ -38,7 +38,8 @@ func longest(offsets []int32) (n int32) {
 
 // keyCoded is keyRows for rows that have codes.
 func (r *reader) keyCoded(k *keyed, b *column.Batch, from, to int) {
-	row, of := k.row[:to-from], k.of[:to-from]
+	before := len(k.of)
+	row, of := k.row[:to-from], k.of[before:before+to-from]
 	k.made = k.made[:0]
 	n := 0
 	for at := from &^ (codeRows - 1); at < to; at += codeRows {
@@ -56,12 +57,13 @@ func (r *reader) keyCoded(k *keyed, b *column.Batch, from, to int) {
 			n += int(uint32(-max(number, 0)) >> 31)
 		}
 	}
-	k.row, k.of = row[:n], of[:n]
-	r.makeKeys(k)
+	k.row, k.of = row[:n], k.of[:before+n]
+	r.makeKeys(k, k.of[before:])
 }
 
-// makeKeys makes the keys of k.made, which are codes by number.
-func (r *reader) makeKeys(k *keyed) {
+// makeKeys makes the keys of k.made, which are codes by number, and gives rows with these numbers those of the keys.
+func (r *reader) makeKeys(k *keyed, of []int32) {
+	before := len(k.end)
 	for i, code := range k.made {
 		kind := len(k.first) - 1
 		for int(code) < k.first[kind] {
@@ -72,12 +74,11 @@ func (r *reader) makeKeys(k *keyed) {
 		k.keys = appendEscaped(k.keys, c.Bytes[c.Offsets[value]:c.Offsets[value+1]])
 		k.made[i] = k.add()
 	}
-	if len(k.end) == len(k.made) {
-		return
+	if before == 0 && len(k.end) == len(k.made) {
+		return // all are new, and none was there before: each has its own number
 	}
-	// A value stands in a dictionary twice: its key has the number that it got first, and those behind have moved up.
-	for i, number := range k.of {
-		k.of[i] = k.made[number]
+	for i, number := range of {
+		of[i] = k.made[number]
 	}
 }
 

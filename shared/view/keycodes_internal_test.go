@@ -62,7 +62,7 @@ func codedBatch(r *rand.Rand, src *schema.Source, n int) *column.Batch {
 }
 
 // TestKeyRows compares with building the key of each row by itself: that of the first kind that the row has. One keyed
-// takes large and small batches by turns, with and without unique keys.
+// takes large and small batches by turns, several one behind the other, with and without unique keys.
 func TestKeyRows(t *testing.T) {
 	p := codedPlan(t)
 	src := &p.spec.Sources[0]
@@ -73,20 +73,28 @@ func TestKeyRows(t *testing.T) {
 	for _, unique := range []bool{false, true} {
 		got, each := newReader(p, bound, src), newReader(p, bound, src)
 		k := keyed{unique: unique}
+		var want []string
 		for seed := range uint64(600) {
 			r := rand.New(rand.NewPCG(seed, 7))
 			b := codedBatch(r, src, 1+r.IntN([]int{10, 130, 700}[r.IntN(3)]))
 			from := r.IntN(b.N)
 			to := from + r.IntN(b.N-from+1)
+			if r.IntN(3) == 0 {
+				k.forget()
+				want = want[:0]
+			}
+			before := len(want)
 			got.keyRows(&k, b, from, to)
 			each.openKeys(b)
-			var want []string
 			for i := from; i < to; i++ {
 				if key, ok := each.keyOf(b, i); ok {
-					want = append(want, fmt.Sprint(i, " ", key))
+					want = append(want, key)
+					if at := len(want) - 1 - before; at >= len(k.row) || int(k.row[at]) != i {
+						t.Fatalf("unique %t, seed %d: keyed rows are %v, want %d as number %d", unique, seed, k.row, i, at)
+					}
 				}
 			}
-			if rows := keyedRows(t, &k); fmt.Sprint(rows) != fmt.Sprint(want) || got.longKeys != each.longKeys {
+			if rows := keyedRows(t, &k); len(k.row) != len(want)-before || fmt.Sprint(rows) != fmt.Sprint(want) || got.longKeys != each.longKeys {
 				t.Fatalf("unique %t, seed %d: rows [%d,%d) have keys %q, want %q; %d long ones, want %d",
 					unique, seed, from, to, rows, want, got.longKeys, each.longKeys)
 			}
@@ -104,17 +112,17 @@ func (r *reader) keyOf(b *column.Batch, i int) (key string, ok bool) {
 	return "", false
 }
 
-// keyedRows returns the rows with their keys, after a look at what is said of keys: numbered as they are first seen, hashed
+// keyedRows returns the keys of the rows, after a look at what is said of keys: numbered as they are first seen, hashed
 // and, if they are to be unique, so.
 func keyedRows(t *testing.T, k *keyed) (rows []string) {
 	t.Helper()
 	seen, next := map[string]bool{}, int32(0)
 	for i, number := range k.of {
 		if number > next {
-			t.Fatalf("row %d has key %d, and there were %d before", k.row[i], number, next)
+			t.Fatalf("row %d has key %d, and there were %d before", i, number, next)
 		}
 		next = max(next, number+1)
-		rows = append(rows, fmt.Sprint(k.row[i], " ", string(k.key(int(number)))))
+		rows = append(rows, string(k.key(int(number))))
 	}
 	for number, hash := range k.hash {
 		key := string(k.key(number))
@@ -158,6 +166,7 @@ func BenchmarkKeyRows(b *testing.B) {
 	reader, k := newReader(p, bound, src), keyed{unique: true}
 	b.ReportAllocs()
 	for b.Loop() {
+		k.forget()
 		reader.keyRows(&k, batch, 0, rows)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")

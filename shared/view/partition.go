@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 
@@ -12,35 +13,37 @@ import (
 // MaxShards bounds the shards of a Splitter: they are made of whole hash ranges (lane.MaxLanes).
 const MaxShards = 256
 
-// Splitter reads batches for many folds of one plan, each of which holds the entities of one shard: a stretch of hashes,
-// by their topmost bits, as lanes are. Keys are built and hashed, rows arranged by shard and entity, columns computed and
-// filters evaluated once a batch, whatever the number of shards; each fold then takes the rows of its own entities. Not
-// safe for concurrent use: keep one for each goroutine. The folds may be shared by several as long as one at a time adds
-// to each.
+// Splitter collects the rows of batches for many folds of one plan, each of which holds the entities of one shard: a stretch
+// of hashes, by their topmost bits, as lanes are. Keys are built and hashed, columns computed and filters evaluated once a
+// batch, whatever the number of shards, and what states read of its rows is kept; then each fold takes the rows of its own
+// entities, one entity after the other. Not safe for concurrent use: keep one for each goroutine. The folds may be shared by
+// several as long as one at a time adds to each.
 type Splitter struct {
 	plan    *Plan
 	shift   int
-	readers []*reader
+	readers []*splitReader
 
-	// Of the batch at hand:
-	batch  *column.Batch
-	reader *reader
-	keyed  keyed
-	next   []int32 // scratch of arrange, by number of key
-	shards []shardRows
+	// What is collected: rows of one partition of one source.
+	reader    *splitReader
+	partition int32
+	keyed     keyed // of its rows those of the last batch only
+	last      int   // how many rows were collected before that batch
 
-	// The keyed rows shard by shard, and of one shard key by key: where they stand in the batch, and what of them is used.
-	order  []int32
-	sorted column.Batch
-	loaded bool // whether sorted is filled, and the reader has it
+	// The same in order, once it is arranged.
+	arranged bool
+	next     []int32 // scratch of arrange, by number of key
+	shards   []shardRows
+
+	reject []uint8 // scratch of accepting
+	picked picked  // scratch of Each
 }
 
-// shardRows are the keyed rows of one shard: what a fold holds of an entity is at hand for all of its rows, and fetched
+// shardRows are the collected rows of one shard: what a fold holds of an entity is at hand for all of its rows, and fetched
 // from memory once and not once a row; and so are the columns, which the states of each shard read one after the other.
 type shardRows struct {
-	from, to int     // in Splitter.order
-	keys     []int32 // numbers, in that order
-	counts   []int32 // of each one's rows
+	keys     []int32    // numbers
+	from, to [2]int     // by class: its rows among the arranged ones
+	counts   [2][]int32 // by class: how many rows each key has, in order of keys
 }
 
 // NewSplitter returns a splitter into a number of shards, a power of two up to MaxShards.
@@ -51,70 +54,44 @@ func (p *Plan) NewSplitter(shards int) *Splitter {
 	}
 }
 
-// Split makes the accepted rows [from,to) of a batch that belong to an entity the ones at hand, and returns how many
-// these are. The batch must stay as it is while they are in use. Its source must be one that Plan.Reads accepts.
+// Split collects the accepted rows [from,to) of a batch that belong to an entity, and returns how many these are. Its
+// source must be one that Plan.Reads accepts. Batches that are collected together must be of one partition and one
+// declaration of its source, and none may be collected after the first AddTo until Drop.
 func (s *Splitter) Split(b *column.Batch, from, to int) (rows int) {
 	if from < 0 || from > to || to > b.N {
 		invariant.Fail("splitting rows [%d,%d) of %d", from, to, b.N)
 	}
-	s.batch, s.loaded = b, false
-	s.reader = s.readerOf(b.Source)
-	s.reader.keyRows(&s.keyed, b, from, to)
-	s.arrange()
-	return len(s.keyed.row)
+	r := s.readerOf(b.Source)
+	if len(s.keyed.of) > 0 && (s.arranged || r != s.reader || b.Partition != s.partition) {
+		invariant.Fail("splitting rows of partition %d with those of partition %d, arranged: %t", b.Partition, s.partition, s.arranged)
+	}
+	s.reader, s.partition = r, b.Partition
+	s.last = len(s.keyed.of)
+	r.keyRows(&s.keyed, b, from, to)
+	if rows = len(s.keyed.row); rows > 0 {
+		r.load(s.accepting(b), to)
+		r.evaluateFilters()
+		r.collect(s.keyed.row, s.keyed.of[s.last:])
+	}
+	return rows
 }
 
-// arrange gives each shard its keys and rows, by counting: how many rows each key has says where they stand.
-func (s *Splitter) arrange() {
-	k := &s.keyed
-	for i := range s.shards {
-		s.shards[i].keys, s.shards[i].counts = s.shards[i].keys[:0], s.shards[i].counts[:0]
+// accepting returns a batch with all rows rejected but those that are keyed: no error of an expression in another row is
+// counted.
+func (s *Splitter) accepting(b *column.Batch) *column.Batch {
+	c := *b
+	s.reject = slices.Grow(s.reject[:0], b.N)[:b.N]
+	for i := range s.reject {
+		s.reject[i] = 1
 	}
-	for number, hash := range k.hash {
-		sh := &s.shards[hash>>s.shift]
-		sh.keys = append(sh.keys, int32(number))
+	for _, row := range s.keyed.row {
+		s.reject[row] = 0
 	}
-	s.next = slices.Grow(s.next[:0], len(k.hash))[:len(k.hash)]
-	clear(s.next)
-	for _, number := range k.of {
-		s.next[number]++
-	}
-	at := int32(0)
-	for i := range s.shards {
-		sh := &s.shards[i]
-		sh.from = int(at)
-		for _, number := range sh.keys {
-			count := s.next[number]
-			sh.counts = append(sh.counts, count)
-			s.next[number], at = at, at+count
-		}
-		sh.to = int(at)
-	}
-	s.order = slices.Grow(s.order[:0], len(k.of))[:len(k.of)]
-	for i, number := range k.of {
-		s.order[s.next[number]] = k.row[i]
-		s.next[number]++
-	}
+	c.Reject = s.reject
+	return &c
 }
 
-// load gathers the rows at hand, as they are arranged, and has the reader compute and filter them.
-func (s *Splitter) load() {
-	to, b := &s.sorted, s.batch
-	to.Source, to.Partition, to.N = b.Source, b.Partition, len(s.order)
-	to.Time, to.Offset = column.GatherRows(to.Time, b.Time, s.order), column.GatherRows(to.Offset, b.Offset, s.order)
-	to.Reject = slices.Grow(to.Reject[:0], to.N)[:to.N] // 0: all of them are accepted
-	for len(to.Cols) < len(b.Cols) {
-		to.Cols = append(to.Cols, column.Column{})
-	}
-	for _, i := range s.reader.binding.folded {
-		to.Cols[i].Gather(&b.Cols[i], s.order)
-	}
-	s.reader.load(to, to.N)
-	s.reader.evaluateFilters()
-	s.loaded = true
-}
-
-func (s *Splitter) readerOf(src *schema.Source) *reader {
+func (s *Splitter) readerOf(src *schema.Source) *splitReader {
 	for _, r := range s.readers {
 		if r.src == src {
 			return r
@@ -124,58 +101,155 @@ func (s *Splitter) readerOf(src *schema.Source) *reader {
 	if err != nil {
 		invariant.Fail("splitting a source that the view does not read so: %v", err)
 	}
-	r := newReader(s.plan, b, src)
+	r := newSplitReader(newReader(s.plan, b, src))
 	s.readers = append(s.readers, r)
 	return r
 }
 
-// Len returns how many rows at hand belong to a shard.
-func (s *Splitter) Len(shard int) int { return s.shards[shard].to - s.shards[shard].from }
-
-// AddTo folds the rows at hand that belong to a shard into a fold, as Fold.Add would, and returns their offsets and slots;
-// both are valid until the fold is used again. No rows of the shard may be added twice.
-func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
-	invariant.Check(f.plan == s.plan, "adding rows of one plan to a fold of another")
-	sh := &s.shards[shard]
-	f.touched = f.touched[:0]
-	if sh.from == sh.to {
-		return nil, nil
-	}
-	if !s.loaded {
-		s.load()
-	}
-	f.find(&s.keyed, sh.keys)
-	f.chosen.runs(sh, s.keyed.slot)
-	f.account(s.reader.binding.rank, &s.sorted)
-	f.grow()
-	f.foldLoaded(s.reader, &s.sorted)
-	return s.sorted.Offset[sh.from:sh.to], f.chosen.slot
-}
-
-// runs makes c the rows of a shard.
-func (c *chosen) runs(sh *shardRows, slotOf []int32) {
-	c.row, c.slot = c.row[:0], c.slot[:0]
-	row := int32(sh.from)
-	for i, number := range sh.keys {
-		slot := slotOf[number]
-		for range sh.counts[i] {
-			c.row, c.slot = append(c.row, row), append(c.slot, slot)
-			row++
-		}
+// Drop forgets all collected rows and keeps the memory.
+func (s *Splitter) Drop() {
+	s.keyed.forget()
+	s.arranged, s.last = false, 0
+	if s.reader != nil {
+		s.reader.forget()
 	}
 }
 
-// Each calls yield with every key of the rows at hand: its hash, its bytes and its rows, in order; both slices are valid
-// as long as the rows are at hand. Each key comes once.
-func (s *Splitter) Each(yield func(hash uint64, key []byte, rows []int32)) {
+// Source returns the declaration of the source whose rows are collected.
+func (s *Splitter) Source() *schema.Source { return s.reader.src }
+
+// Partition returns the partition of Source whose rows are collected.
+func (s *Splitter) Partition() int32 { return s.partition }
+
+// Size returns about how many bytes of memory the collected rows take.
+func (s *Splitter) Size() int64 {
+	if s.reader == nil {
+		return 0
+	}
+	return s.reader.size(len(s.keyed.of)) + int64(len(s.keyed.keys))
+}
+
+// Len returns how many of the collected rows belong to a shard.
+func (s *Splitter) Len(shard int) int {
+	s.arrange()
+	return s.shards[shard].to[0] - s.shards[shard].from[0]
+}
+
+// arrange puts the collected rows in order: shard by shard, of one shard key by key, of one key as they came.
+func (s *Splitter) arrange() {
+	if s.arranged {
+		return
+	}
+	s.arranged = true
 	for i := range s.shards {
 		sh := &s.shards[i]
-		rows := s.order[sh.from:sh.to]
-		for j, number := range sh.keys {
-			n := sh.counts[j]
-			yield(s.keyed.hash[number], s.keyed.key(int(number)), rows[:n])
-			rows = rows[n:]
+		*sh = shardRows{keys: sh.keys[:0], counts: [2][]int32{sh.counts[0][:0], sh.counts[1][:0]}}
+	}
+	if len(s.keyed.of) == 0 {
+		return
+	}
+	for number, hash := range s.keyed.hash {
+		sh := &s.shards[hash>>s.shift]
+		sh.keys = append(sh.keys, int32(number))
+	}
+	s.reader.classes[0].of = s.keyed.of
+	for i := range s.reader.classes {
+		c := &s.reader.classes[i]
+		s.place(c, i)
+		c.gather(&s.reader.binding.classes[i], s.reader.dictionaries)
+	}
+}
+
+// place finds the order of the rows of a class by counting: how many rows each key has says where they stand.
+func (s *Splitter) place(c *classRows, class int) {
+	s.next = slices.Grow(s.next[:0], len(s.keyed.hash))[:len(s.keyed.hash)]
+	clear(s.next)
+	for _, number := range c.of {
+		s.next[number]++
+	}
+	at := int32(0)
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.from[class] = int(at)
+		for _, number := range sh.keys {
+			count := s.next[number]
+			sh.counts[class] = append(sh.counts[class], count)
+			s.next[number], at = at, at+count
 		}
+		sh.to[class] = int(at)
+	}
+	c.order = slices.Grow(c.order[:0], len(c.of))[:len(c.of)]
+	for row, number := range c.of {
+		at := s.next[number]
+		s.next[number] = at + 1
+		c.order[at] = int32(row)
+	}
+}
+
+// AddTo folds the collected rows that belong to a shard into a fold, as Fold.Add would, and returns their offsets and
+// slots; both are valid until the splitter or the fold is used again. No rows of the shard may be added twice.
+func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
+	invariant.Check(f.plan == s.plan, "adding rows of one plan to a fold of another")
+	f.touched = f.touched[:0]
+	if s.Len(shard) == 0 {
+		return nil, nil
+	}
+	sh, r := &s.shards[shard], s.reader
+	s.keyed.slot = slices.Grow(s.keyed.slot[:0], len(s.keyed.end))[:len(s.keyed.end)]
+	f.find(&s.keyed, sh.keys)
+	for i := range r.classes {
+		c := &r.classes[i]
+		c.chosen.runs(sh, i, s.keyed.slot)
+		if i == 0 {
+			f.account(&c.chosen, r.binding.rank, &c.batch)
+			f.grow()
+		}
+		f.foldClass(&c.chosen, r.reader, &r.binding.classes[i], &c.batch, c.sorted, c.rows)
+	}
+	return r.classes[0].batch.Offset[sh.from[0]:sh.to[0]], r.classes[0].chosen.slot
+}
+
+// runs makes c the arranged rows of a shard that are of a class.
+func (c *chosen) runs(sh *shardRows, class int, slotOf []int32) {
+	n := sh.to[class] - sh.from[class]
+	c.row, c.slot = slices.Grow(c.row[:0], n)[:n], slices.Grow(c.slot[:0], n)[:n]
+	at := 0
+	for i, number := range sh.keys {
+		slot := slotOf[number]
+		for range sh.counts[class][i] {
+			c.row[at], c.slot[at] = int32(sh.from[class]+at), slot
+			at++
+		}
+	}
+}
+
+// picked are rows of the last batch and the numbers of their keys.
+type picked struct {
+	list []pickedRow
+	rows []int32
+}
+
+type pickedRow struct{ key, row int32 }
+
+// Each calls yield with every key of the batch that was split last whose hash is wanted: its hash, its bytes and its rows,
+// in order; both slices are valid until the next call. Each key comes once.
+func (s *Splitter) Each(wanted func(hash uint64) bool, yield func(hash uint64, key []byte, rows []int32)) {
+	p := &s.picked
+	p.list, p.rows = p.list[:0], p.rows[:0]
+	for i, key := range s.keyed.of[s.last:] {
+		if wanted(s.keyed.hash[key]) {
+			p.list = append(p.list, pickedRow{key, s.keyed.row[i]})
+		}
+	}
+	slices.SortFunc(p.list, func(a, b pickedRow) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.row, b.row)) })
+	for _, one := range p.list {
+		p.rows = append(p.rows, one.row)
+	}
+	for from, to := 0, 0; from < len(p.list); from = to {
+		key := p.list[from].key
+		for to = from; to < len(p.list) && p.list[to].key == key; to++ {
+		}
+		yield(s.keyed.hash[key], s.keyed.key(int(key)), p.rows[from:to])
 	}
 }
 

@@ -88,7 +88,7 @@ func TestSplitterIsAFold(t *testing.T) {
 func splitInto(t *rapid.T, s *view.Splitter, folds []*view.Fold, b *column.Batch, from, to int) {
 	n, seen, added := s.Split(b, from, to), 0, 0
 	last := map[string]int32{}
-	s.Each(func(hash uint64, key []byte, rows []int32) {
+	s.Each(func(uint64) bool { return true }, func(hash uint64, key []byte, rows []int32) {
 		seen += len(rows)
 		for _, row := range rows {
 			before, again := last[string(key)]
@@ -103,6 +103,7 @@ func splitInto(t *rapid.T, s *view.Splitter, folds []*view.Fold, b *column.Batch
 			t.Fatalf("%d rows with %d slots, want %d", len(rows), len(slots), s.Len(shard))
 		}
 	}
+	s.Drop()
 	if seen != n || added != n {
 		t.Fatalf("%d rows split, %d yielded, %d added", n, seen, added)
 	}

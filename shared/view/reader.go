@@ -59,14 +59,20 @@ func newReader(p *Plan, b *binding, src *schema.Source) *reader {
 		}
 		r.filters = append(r.filters, f)
 	}
-	for i := range b.states {
-		rows := operator.Rows{Source: int32(b.rank)}
-		for _, at := range b.states[i].in {
-			rows.In = append(rows.In, &r.wide.Cols[at])
-		}
-		r.rows = append(r.rows, rows)
-	}
+	r.rows = b.rowsOf(r.wide.Cols)
 	return r
+}
+
+// rowsOf returns, for each state, rows whose inputs are some of these columns of a wide batch.
+func (b *binding) rowsOf(columns []column.Column) []operator.Rows {
+	list := make([]operator.Rows, len(b.states))
+	for i := range b.states {
+		list[i].Source = int32(b.rank)
+		for _, at := range b.states[i].in {
+			list[i].In = append(list[i].In, &columns[at])
+		}
+	}
+	return list
 }
 
 // openKeys points the reader at a batch's key columns.
@@ -161,19 +167,20 @@ func (r *reader) notePasses(filter int, passed []int64) {
 	}
 }
 
-// selectRows applies every filter, as evaluated, to the chosen rows.
-func (r *reader) selectRows(c *chosen) {
+// selectRows applies the filters of a class to the chosen rows. passes tells, by row, which ones it passes.
+func (r *reader) selectRows(c *chosen, class *class, passes [][]uint64) {
 	n := len(c.row)
 	r.picked = slices.Grow(r.picked[:0], n)[:n]
-	for i := range r.filters {
-		bit := i % passBits
-		if bit == 0 {
-			passes := r.passes[i/passBits]
+	word := -1
+	for _, i := range class.filters {
+		if i/passBits != word {
+			word = i / passBits
+			of := passes[word]
 			for at, row := range c.row {
-				r.picked[at] = passes[row]
+				r.picked[at] = of[row]
 			}
 		}
-		r.filters[i].pick(c, r.picked, bit)
+		r.filters[i].pick(c, r.picked, i%passBits)
 	}
 }
 
@@ -208,22 +215,22 @@ func (r *reader) errors() int64 {
 func (f *Fold) foldStates(r *reader, b *column.Batch, to int) {
 	r.load(b, to)
 	r.evaluateFilters()
-	f.foldLoaded(r, b)
+	f.foldClass(&f.chosen, r, &r.binding.whole, &r.wide, r.passes, r.rows)
 }
 
-// foldLoaded folds the chosen rows of a batch that the reader has loaded and evaluated.
-func (f *Fold) foldLoaded(r *reader, b *column.Batch) {
-	r.selectRows(&f.chosen)
-	f.hold(r)
-	for i := range r.binding.states {
-		bound := &r.binding.states[i]
-		rows := &r.rows[i]
-		rows.Row, rows.Slot = f.chosen.row, f.chosen.slot
+// foldClass folds chosen rows of a wide batch into the states of a class. passes tells, by row, which filters it passes;
+// rows has, by state, which columns are its inputs.
+func (f *Fold) foldClass(chosen *chosen, r *reader, c *class, b *column.Batch, passes [][]uint64, rows []operator.Rows) {
+	r.selectRows(chosen, c, passes)
+	f.hold(chosen, r, c)
+	for _, i := range c.states {
+		bound, of := &r.binding.states[i], &rows[i]
+		of.Row, of.Slot = chosen.row, chosen.slot
 		if bound.filter >= 0 {
-			rows.Row, rows.Slot = r.filters[bound.filter].row, r.filters[bound.filter].slot
+			of.Row, of.Slot = r.filters[bound.filter].row, r.filters[bound.filter].slot
 		}
-		rows.Time, rows.Offset, rows.Partition, rows.Newest = b.Time, b.Offset, b.Partition, f.newest
-		f.foldRows(f.states[bound.state], rows)
+		of.Time, of.Offset, of.Partition, of.Newest = b.Time, b.Offset, b.Partition, f.newest
+		f.foldRows(f.states[bound.state], of)
 	}
 }
 

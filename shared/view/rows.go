@@ -38,12 +38,10 @@ func (k *keyed) key(number int) []byte {
 	return k.keys[begin:k.end[number]:k.end[number]]
 }
 
-// open prepares for up to n rows of a batch. A kind of one field that has a dictionary remembers the keys that its values
-// made.
+// open prepares for up to n more rows, those of a batch. A kind of one field that has a dictionary remembers the keys that
+// its values made.
 func (k *keyed) open(kinds [][]*column.Column, n int) {
-	k.openTable()
-	k.row, k.of = slices.Grow(k.row[:0], n), slices.Grow(k.of[:0], n)
-	k.hash, k.keys, k.end = k.hash[:0], k.keys[:0], k.end[:0]
+	k.row, k.of = slices.Grow(k.row[:0], n), slices.Grow(k.of, n)
 	k.first = k.first[:0]
 	codes := noCode + 1
 	for _, columns := range kinds {
@@ -59,13 +57,14 @@ func (k *keyed) open(kinds [][]*column.Column, n int) {
 	k.seen[noCode] = -1
 }
 
-// openTable empties the table, and begins with one that suits as many keys as the last batch had: emptying one that was
-// large for a large batch would cost each small one more than finding its keys.
-func (k *keyed) openTable() {
+// forget drops all rows and keys and keeps the memory. The table begins anew with one that suits as many keys as there were:
+// emptying one that was large for a large batch would cost each small one more than finding its keys.
+func (k *keyed) forget() {
 	for len(k.table) > minTable && 4*len(k.end) < len(k.table) {
 		k.table = k.table[:len(k.table)/2]
 	}
 	clear(k.table)
+	k.row, k.of, k.hash, k.keys, k.end = k.row[:0], k.of[:0], k.hash[:0], k.keys[:0], k.end[:0]
 }
 
 // add ends a key that was built in keys, and returns its number.
@@ -120,7 +119,7 @@ func (k *keyed) free(hash uint64) uint64 {
 	return at
 }
 
-// keyRows makes k the accepted rows [from,to) of a batch that belong to an entity.
+// keyRows adds to k the accepted rows [from,to) of a batch that belong to an entity; its rows are those of this batch only.
 func (r *reader) keyRows(k *keyed, b *column.Batch, from, to int) {
 	r.openKeys(b)
 	k.open(r.keys, to-from)
@@ -226,9 +225,8 @@ func (f *Fold) touchKeys(k *keyed, numbers []int32) {
 	f.touchedSum += sum
 }
 
-// account counts the chosen rows in their entities: newest event time, events, last offset. It also lists the slots
-// touched.
-func (f *Fold) account(rank int, b *column.Batch) {
+// account counts rows in their entities: newest event time, events, last offset. It also lists the slots touched.
+func (f *Fold) account(rows *chosen, rank int, b *column.Batch) {
 	f.touched = f.touched[:0]
 	if f.stamp++; f.stamp == 0 { // wrapped around: forget the old stamps
 		for i := range f.entities {
@@ -236,12 +234,12 @@ func (f *Fold) account(rank int, b *column.Batch) {
 		}
 		f.stamp = 1
 	}
-	if len(f.chosen.row) == 0 {
+	if len(rows.row) == 0 {
 		return
 	}
 	id := f.partID(rank, b.Partition)
-	for i, row := range f.chosen.row {
-		slot := f.chosen.slot[i]
+	for i, row := range rows.row {
+		slot := rows.slot[i]
 		f.newest[slot] = max(f.newest[slot], b.Time[row])
 		e := &f.entities[slot]
 		e.events++

@@ -1,0 +1,120 @@
+package column
+
+import "slices"
+
+// Dictionary is the values of a column of bytes one after the other, those of several batches: columns that rows of these
+// batches are appended to share it.
+type Dictionary struct {
+	offsets []int32
+	bytes   []byte
+}
+
+// Reset forgets all values and keeps the memory.
+func (d *Dictionary) Reset() { d.offsets, d.bytes = d.offsets[:0], d.bytes[:0] }
+
+// Size returns how many bytes the values and their places take.
+func (d *Dictionary) Size() int64 { return int64(len(d.bytes)) + 4*int64(len(d.offsets)) }
+
+// Add adds the values of a column and returns the number of the first. In all they must not pass MaxBytes.
+func (d *Dictionary) Add(c *Column) (first int32) {
+	if len(d.offsets) == 0 {
+		d.offsets = append(d.offsets, 0)
+	}
+	first = int32(len(d.offsets) - 1)
+	shift := int32(len(d.bytes)) - c.Offsets[0]
+	d.offsets = slices.Grow(d.offsets, len(c.Offsets)-1)
+	for _, end := range c.Offsets[1:] {
+		d.offsets = append(d.offsets, shift+end)
+	}
+	d.bytes = append(d.bytes, c.Bytes[c.Offsets[0]:c.Offsets[len(c.Offsets)-1]]...)
+	return first
+}
+
+// Share makes c, whose rows were appended with the numbers of d's values, show them. It is valid until d is added to.
+func (c *Column) Share(d *Dictionary) { c.Offsets, c.Bytes = d.offsets, d.bytes }
+
+// Taken is a column that rows are taken from, to be appended to many.
+type Taken struct {
+	From  *Column
+	First int32 // of a column of bytes: the number that its first value has in the dictionary
+	full  bool  // no row is null
+}
+
+// Take prepares a column for rows to be taken from it.
+func Take(from *Column, first int32) Taken {
+	return Taken{From: from, First: first, full: allSet(from.Valid, from.N)}
+}
+
+// AppendRows appends the given rows of a column, in that order. A column of bytes gets their values' numbers, and must be
+// made to Share the dictionary before it is read; c must be empty or of rows of this type, and nothing else may be
+// appended to it.
+func (c *Column) AppendRows(t Taken, rows []int32) {
+	c.Type, c.Scale = t.From.Type, t.From.Scale
+	c.appendValid(t, rows)
+	switch {
+	case !t.From.Type.IsBytes():
+		c.Ints = AppendRows(c.Ints, t.From.Ints, rows)
+	case t.From.Index != nil:
+		c.Index = slices.Grow(c.Index, len(rows))
+		for _, row := range rows {
+			c.Index = append(c.Index, t.First+t.From.Index[row])
+		}
+	default:
+		c.Index = slices.Grow(c.Index, len(rows))
+		for _, row := range rows {
+			c.Index = append(c.Index, t.First+row)
+		}
+	}
+}
+
+// AppendRows appends the given rows of from to dst.
+func AppendRows[T int32 | int64 | uint64](dst, from []T, rows []int32) []T {
+	n := len(dst)
+	dst = slices.Grow(dst, len(rows))[:n+len(rows)]
+	to := dst[n:]
+	for i, row := range rows {
+		to[i] = from[row]
+	}
+	return dst
+}
+
+// appendValid appends to the bitmap of presence, and counts the rows.
+func (c *Column) appendValid(t Taken, rows []int32) {
+	n := c.N
+	c.N += len(rows)
+	had := len(c.Valid)
+	c.Valid = slices.Grow(c.Valid, (c.N+7)/8-had)[:(c.N+7)/8]
+	clear(c.Valid[had:])
+	if t.full {
+		for ; n < c.N && n&7 != 0; n++ {
+			c.Valid[n>>3] |= 1 << (n & 7)
+		}
+		for ; n+8 <= c.N; n += 8 {
+			c.Valid[n>>3] = 0xff
+		}
+		if n < c.N {
+			c.Valid[n>>3] = 1<<(c.N-n) - 1
+		}
+		return
+	}
+	valid := t.From.Valid
+	for _, row := range rows {
+		c.Valid[n>>3] |= valid[row>>3] >> (row & 7) & 1 << (n & 7)
+		n++
+	}
+}
+
+// Clear drops all rows of a column that they were appended to so, and keeps the memory.
+func (c *Column) Clear() {
+	c.N, c.Ints, c.Index, c.Valid, c.Offsets, c.Bytes = 0, c.Ints[:0], c.Index[:0], c.Valid[:0], nil, nil
+}
+
+// Reserve makes room for n rows to be appended of a column like t's.
+func (c *Column) Reserve(t Taken, n int) {
+	c.Valid = slices.Grow(c.Valid, (n+7)/8)
+	if t.From.Type.IsBytes() {
+		c.Index = slices.Grow(c.Index, n)
+	} else {
+		c.Ints = slices.Grow(c.Ints, n)
+	}
+}

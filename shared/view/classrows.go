@@ -1,0 +1,157 @@
+package view
+
+import (
+	"slices"
+
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/operator"
+)
+
+// splitReader is a reader that keeps what states read of its batches.
+type splitReader struct {
+	*reader
+	dictionaries []column.Dictionary // by column of the wide batch: the values of bytes
+	classes      [2]classRows        // by binding.classes
+	taken        []column.Taken      // scratch of collect, by column of the wide batch
+	some         []int32             // scratch of collect
+}
+
+// classRows are rows that states of a class may read, of many batches, and what these read of them: of the first class
+// all rows that have a key, of the second those that pass one of its filters.
+type classRows struct {
+	// As they came.
+	of      []int32 // by row: the number of its key
+	time    []int64
+	offset  []int64
+	columns []column.Column // by class.columns
+	passes  [][]uint64      // as reader.passes; none of a class without filters
+
+	// As they are folded.
+	order  []int32 // which row stands where
+	batch  column.Batch
+	sorted [][]uint64      // the passes
+	rows   []operator.Rows // by binding.states; In points into the batch
+	chosen chosen          // scratch of AddTo
+}
+
+func newSplitReader(r *reader) *splitReader {
+	s := &splitReader{
+		reader: r, dictionaries: make([]column.Dictionary, r.binding.width), taken: make([]column.Taken, r.binding.width),
+	}
+	for i := range s.classes {
+		c, class := &s.classes[i], &r.binding.classes[i]
+		c.columns = make([]column.Column, len(class.columns))
+		c.passes, c.sorted = make([][]uint64, len(class.some)), make([][]uint64, len(class.some))
+		c.batch.Source, c.batch.Cols = r.src, make([]column.Column, r.binding.width)
+		c.rows = r.binding.rowsOf(c.batch.Cols)
+	}
+	return s
+}
+
+// collect keeps some rows of the loaded batch, whose keys have the numbers of.
+func (r *splitReader) collect(rows, of []int32) {
+	r.take()
+	all, some := &r.classes[0], &r.classes[1]
+	all.add(r, &r.binding.classes[0], rows)
+	if r.binding.classes[1].states == nil {
+		return
+	}
+	r.some = slices.Grow(r.some[:0], len(rows))[:len(rows)]
+	some.of = slices.Grow(some.of, len(rows))
+	to := some.of[len(some.of):][:len(rows)]
+	n := 0
+	for i, row := range rows { // each is written, and stays if it passes: which ones do is beyond what a processor guesses
+		r.some[n], to[n] = row, of[i]
+		n += r.passesSome(row)
+	}
+	some.of = some.of[:len(some.of)+n]
+	some.add(r, &r.binding.classes[1], r.some[:n])
+}
+
+// passesSome returns 1 if a row passes a filter of the second class, otherwise 0.
+func (r *splitReader) passesSome(row int32) int {
+	for word, mask := range r.binding.classes[1].some {
+		if r.passes[word][row]&mask != 0 {
+			return 1
+		}
+	}
+	return 0
+}
+
+// take prepares the columns of the loaded batch for rows to be taken from them.
+func (r *splitReader) take() {
+	clear(r.taken)
+	for i := range r.binding.classes {
+		for _, at := range r.binding.classes[i].columns {
+			if r.taken[at].From != nil {
+				continue
+			}
+			from, first := &r.wide.Cols[at], int32(0)
+			if from.Type.IsBytes() {
+				first = r.dictionaries[at].Add(from)
+			}
+			r.taken[at] = column.Take(from, first)
+		}
+	}
+}
+
+func (c *classRows) add(r *splitReader, class *class, rows []int32) {
+	c.batch.Partition = r.wide.Partition
+	c.time, c.offset = column.AppendRows(c.time, r.wide.Time, rows), column.AppendRows(c.offset, r.wide.Offset, rows)
+	for i, at := range class.columns {
+		c.columns[i].AppendRows(r.taken[at], rows)
+	}
+	for i := range c.passes {
+		c.passes[i] = column.AppendRows(c.passes[i], r.passes[i], rows)
+	}
+}
+
+// gather fills the batch with the rows as they are folded.
+func (c *classRows) gather(class *class, dictionaries []column.Dictionary) {
+	b := &c.batch
+	b.N = len(c.order)
+	b.Time, b.Offset = column.GatherRows(b.Time, c.time, c.order), column.GatherRows(b.Offset, c.offset, c.order)
+	for i, at := range class.columns {
+		if c.columns[i].Type.IsBytes() {
+			c.columns[i].Share(&dictionaries[at])
+		}
+		b.Cols[at].Gather(&c.columns[i], c.order)
+	}
+	for i := range c.passes {
+		c.sorted[i] = column.GatherRows(c.sorted[i], c.passes[i], c.order)
+	}
+}
+
+// forget drops all rows and keeps the memory.
+func (r *splitReader) forget() {
+	for i := range r.dictionaries {
+		r.dictionaries[i].Reset()
+	}
+	for i := range r.classes {
+		c := &r.classes[i]
+		c.of, c.time, c.offset = c.of[:0], c.time[:0], c.offset[:0]
+		for j := range c.columns {
+			c.columns[j].Clear()
+		}
+		for j := range c.passes {
+			c.passes[j] = c.passes[j][:0]
+		}
+	}
+}
+
+// What a row takes, twice: as it came and as it is folded. Time, offset, key, order; and each column.
+const (
+	rowBytes    = 2 * 24
+	columnBytes = 2 * 8
+)
+
+// size returns about how many bytes of memory the rows take, of which so many are of the first class.
+func (r *splitReader) size(rows int) (n int64) {
+	for i := range r.dictionaries {
+		n += r.dictionaries[i].Size()
+	}
+	for i, rows := range [2]int{rows, len(r.classes[1].of)} {
+		n += int64(rows) * int64(rowBytes+columnBytes*(len(r.classes[i].columns)+len(r.classes[i].passes)))
+	}
+	return n
+}
