@@ -6,12 +6,12 @@
 //
 // # One scan for all views
 //
-// All views of a job share one scan. Pieces of one partition are read into one batch, up to some 260,000 rows, as far as
-// the budget allows: the more rows an entity has in it, the seldomer what is held of it comes from memory. For each view its
-// keys are built and hashed, its rows are arranged by shard and entity, and its expressions evaluated, once
-// (view.Splitter); then each shard, a stretch of hashes with a fold of its own, takes the rows of its entities, those of
-// one after those of the other. Workers take shards in turns, each beginning elsewhere, and hold a shard's lock while it
-// folds. In which order batches reach a shard does not matter: states are order-free.
+// All views of a job share one scan. For each view a batch's keys are built and hashed and its expressions evaluated once,
+// and what the states read of its rows is collected (view.Splitter): that of half a million rows of a partition, as far as
+// the budget allows, since the more rows an entity has among them, the seldomer what is held of it comes from memory. These
+// are put in order by shard and entity; then each shard, a stretch of hashes with a fold of its own, takes the rows of its
+// entities, those of one after those of the other. Workers take shards in turns, each beginning elsewhere, and hold a
+// shard's lock while it folds. In which order rows reach a shard does not matter: states are order-free.
 //
 // # Compaction
 //

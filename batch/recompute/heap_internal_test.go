@@ -18,7 +18,7 @@ func TestHeapSize(t *testing.T) {
 		workers int
 		want    int64
 	}{
-		{1 << 30, 1, 1 << 28}, {1 << 30, 4, 1 << 26}, {1 << 30, 64, 1 << 22}, {1 << 50, 2, column.MaxBytes / 2},
+		{1 << 30, 1, 1 << 28}, {1 << 30, 4, 1 << 26}, {1 << 30, 64, 1 << 22}, {1 << 50, 2, column.MaxBytes},
 	} {
 		e := &Engine{Memory: test.memory, Workers: test.workers}
 		if got := e.heapSize(1 << 20).bytes; got != test.want {

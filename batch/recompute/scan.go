@@ -184,10 +184,10 @@ func (e *Engine) scan(ctx context.Context, gens []*generation, first bool) error
 	return nil
 }
 
-// Rows are folded a heap at a time: those of several pieces of a partition, collected shard by shard, since the more rows
-// of an entity stand together, the less often its states are fetched from memory.
+// Rows are folded a heap at a time: those of several pieces of a partition, since the more rows stand together, the more of
+// them are of the same entities, each of which is fetched from memory once a heap.
 const (
-	// maxHeapRows bounds the rows of a heap: beyond, there is little more to gain.
+	// maxHeapRows bounds the rows of a heap: beyond, its columns are in no cache any more, and cost what is gained.
 	maxHeapRows = 1 << 19
 	// heapsPart is the part of the budget that the heaps of all workers may take. They are beside the budget, as the batches
 	// are that the archive is read into.
@@ -206,7 +206,7 @@ type heapSize struct {
 func (e *Engine) heapSize(pieces int) heapSize {
 	return heapSize{
 		rows:  min(maxHeapRows, pieces/(heapsPerWorker*e.workers())*archivefile.GroupRows),
-		bytes: min(e.memory()/int64(heapsPart*e.workers()), column.MaxBytes/2),
+		bytes: min(e.memory()/int64(heapsPart*e.workers()), column.MaxBytes),
 	}
 }
 

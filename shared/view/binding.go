@@ -18,7 +18,6 @@ type binding struct {
 	canonical string  // what the plan takes from the source
 	keys      [][]int // by kind: columns of its tuple
 	fields    []int   // columns that are fields and read by anything
-	folded    []int   // of these, what is read by more than keys
 	columns   []boundColumn
 	width     int           // columns of the wide batch
 	filters   []boundFilter // distinct
@@ -92,11 +91,6 @@ func newBinding(p *Plan, s *scope) *binding {
 		}
 	}
 	b.coded = codeTables(b.filters)
-	for _, i := range b.fields {
-		if evaluated[s.src.Fields[i].Name] || slices.ContainsFunc(b.coded, func(t codeTable) bool { return t.column == i }) {
-			b.folded = append(b.folded, i)
-		}
-	}
 	for i := range b.filters {
 		b.filters[i].holds = b.holdsOf(i)
 	}

@@ -245,11 +245,13 @@ func (s *Splitter) Each(wanted func(hash uint64) bool, yield func(hash uint64, k
 	for _, one := range p.list {
 		p.rows = append(p.rows, one.row)
 	}
-	for from, to := 0, 0; from < len(p.list); from = to {
-		key := p.list[from].key
-		for to = from; to < len(p.list) && p.list[to].key == key; to++ {
+	for from := 0; from < len(p.list); {
+		key, to := p.list[from].key, from+1
+		for to < len(p.list) && p.list[to].key == key {
+			to++
 		}
 		yield(s.keyed.hash[key], s.keyed.key(int(key)), p.rows[from:to])
+		from = to
 	}
 }
 

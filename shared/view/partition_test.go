@@ -67,9 +67,13 @@ func TestSplitterIsAFold(t *testing.T) {
 			if rapid.Bool().Draw(t, "dictionaries") {
 				withDictionaries(b)
 			}
+			collected := 0
 			for _, to := range viewtest.Split(r, b.N, 60) {
-				splitInto(t, s, folds, b, from, to)
-				from = to
+				collected += split(t, s, b, from, to)
+				if from = to; from == b.N || rapid.Bool().Draw(t, "fold") {
+					addTo(t, s, folds, collected)
+					collected = 0
+				}
 			}
 		}
 		got := map[string]string{}
@@ -85,26 +89,50 @@ func TestSplitterIsAFold(t *testing.T) {
 	})
 }
 
-func splitInto(t *rapid.T, s *view.Splitter, folds []*view.Fold, b *column.Batch, from, to int) {
-	n, seen, added := s.Split(b, from, to), 0, 0
+// split collects rows and returns how many they are.
+func split(t *rapid.T, s *view.Splitter, b *column.Batch, from, to int) int {
+	n, seen, wanted := s.Split(b, from, to), 0, 0
 	last := map[string]int32{}
-	s.Each(func(uint64) bool { return true }, func(hash uint64, key []byte, rows []int32) {
+	half := rapid.Bool().Draw(t, "half of the keys")
+	want := func(hash uint64) bool { return !half || hash%2 == 0 }
+	s.Each(func(hash uint64) bool {
+		if want(hash) {
+			wanted++
+		}
+		return want(hash)
+	}, func(hash uint64, key []byte, rows []int32) {
+		if _, again := last[string(key)]; again || !want(hash) || hash != view.Hash(key) {
+			t.Fatalf("key %s: again: %t", key, again)
+		}
 		seen += len(rows)
+		before := int32(from) - 1
 		for _, row := range rows {
-			before, again := last[string(key)]
-			if last[string(key)] = row; int(row) < from || int(row) >= to || hash != view.Hash(key) || again && row <= before {
+			if row <= before || int(row) >= to {
 				t.Fatalf("row %d of [%d,%d) after %d, key %s", row, from, to, before, key)
 			}
+			before = row
 		}
+		last[string(key)] = before
 	})
+	if seen != wanted || !half && seen != n {
+		t.Fatalf("%d rows split, %d of them wanted, %d yielded", n, wanted, seen)
+	}
+	return n
+}
+
+// addTo adds to each fold its rows of those collected.
+func addTo(t *rapid.T, s *view.Splitter, folds []*view.Fold, collected int) {
+	added := 0
 	for shard, f := range folds {
 		rows, slots := s.AddTo(f, shard)
 		if added += len(rows); len(rows) != len(slots) || len(rows) != s.Len(shard) {
 			t.Fatalf("%d rows with %d slots, want %d", len(rows), len(slots), s.Len(shard))
 		}
 	}
-	s.Drop()
-	if seen != n || added != n {
-		t.Fatalf("%d rows split, %d yielded, %d added", n, seen, added)
+	if added != collected || (s.Size() > 0) != (collected > 0) {
+		t.Fatalf("%d rows collected, %d added, %d bytes", collected, added, s.Size())
+	}
+	if s.Drop(); s.Size() != 0 {
+		t.Fatalf("%d bytes of nothing", s.Size())
 	}
 }
