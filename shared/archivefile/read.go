@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/parquet-go/parquet-go"
@@ -109,6 +110,7 @@ var memories = sync.Pool{New: func() any { return &memory{} }}
 type columnMemory struct {
 	valid   []byte
 	ints    []int64
+	dense   []int64          // of an enum: codes of its values without nulls
 	int32s  []int32          // offsets or indices
 	codes   map[string]int64 // of an enum: its values
 	mapping []int64          // of an enum: dictionary index → code
@@ -177,15 +179,24 @@ func (g *groupReader) release() error {
 	return first
 }
 
-// page opens the page of file column i in the row group.
-func (g *groupReader) page(i int) (p *page, err error) {
+// done gives the memory of the page opened last back, whose values stand elsewhere now: the next page finds it in the
+// processor's nearer caches.
+func (g *groupReader) done() error {
+	last := len(g.open) - 1
+	p := g.open[last]
+	g.open = g.open[:last]
+	return p.close()
+}
+
+// page opens the page of file column i in the row group, with its bitmap in the memory of valid.
+func (g *groupReader) page(i int, valid []byte) (p *page, err error) {
 	index := g.group*g.r.layout.columns() + i
 	if g.memory.chunk, err = g.r.chunkBytes(index, g.memory.chunk); err != nil {
 		return nil, err
 	}
 	c, ok := g.r.file.RowGroups()[g.group].ColumnChunks()[i].(*parquet.FileColumnChunk)
 	invariant.Check(ok, "a row group of a file has a column chunk of another kind")
-	p, err = openPage(c, window{offset: g.r.chunks[index].offset, bytes: g.memory.chunk}, g.rows)
+	p, err = openPage(c, window{offset: g.r.chunks[index].offset, bytes: g.memory.chunk}, g.rows, valid)
 	if err == nil {
 		g.open = append(g.open, p)
 	}
@@ -196,7 +207,7 @@ func (g *groupReader) page(i int) (p *page, err error) {
 func (g *groupReader) system() error {
 	var values [firstField][]int64
 	for i := range values {
-		p, err := g.page(i)
+		p, err := g.page(i, nil)
 		if err == nil {
 			values[i], _, err = p.ints(nil) // never null: the page's own memory
 		}
@@ -204,26 +215,32 @@ func (g *groupReader) system() error {
 			return fmt.Errorf("column %q: %w", systemNames[i], err)
 		}
 	}
-	b := g.batch
+	b, m := g.batch, g.memory
 	b.Offset, b.Append = values[columnOffset], values[columnAppend]
-	m := g.memory
-	m.kinds, m.rejects = m.kinds[:0], m.rejects[:0]
-	for _, v := range values[columnAppendType] {
-		m.kinds = append(m.kinds, column.TimeType(v))
-	}
-	for _, v := range values[columnReject] {
-		m.rejects = append(m.rejects, uint8(v))
-	}
+	var highest [firstField]uint64
+	m.kinds, highest[columnAppendType] = narrow(m.kinds, values[columnAppendType])
+	m.rejects, highest[columnReject] = narrow(m.rejects, values[columnReject])
 	b.AppendType, b.Reject = m.kinds, m.rejects
-	return g.checkSystem(values)
+	if highest[columnAppendType] > uint64(column.LogAppendTime) || highest[columnReject] > math.MaxUint8 {
+		return fmt.Errorf("a type of append time of %d, a reject reason of %d", highest[columnAppendType], highest[columnReject])
+	}
+	return g.checkOffsets(b.Offset)
 }
 
-func (g *groupReader) checkSystem(values [firstField][]int64) error {
+// narrow returns the values as bytes, in the memory of dst, and the highest of them, as unsigned ones.
+func narrow[T ~uint8](dst []T, values []int64) (narrowed []T, highest uint64) {
+	dst = slices.Grow(dst[:0], len(values))[:len(values)]
+	for i, v := range values {
+		dst[i], highest = T(v), max(highest, uint64(v))
+	}
+	return dst, highest
+}
+
+func (g *groupReader) checkOffsets(offsets []int64) error {
 	last := g.r.footer.Range.From - 1
-	for i, offset := range values[columnOffset] {
-		kind, reject := values[columnAppendType][i], values[columnReject][i]
-		if offset <= last || kind < 0 || kind > int64(column.LogAppendTime) || reject < 0 || reject > math.MaxUint8 {
-			return fmt.Errorf("row %d: offset %d after %d, type of append time %d, reject reason %d", i, offset, last, kind, reject)
+	for i, offset := range offsets {
+		if offset <= last {
+			return fmt.Errorf("row %d: offset %d after %d", i, offset, last)
 		}
 		last = offset
 	}
@@ -239,20 +256,36 @@ func (g *groupReader) time() error {
 	if err := g.field(g.event, c); err != nil {
 		return fmt.Errorf("column %q: %w", g.src.EventTime, err)
 	}
+	if row := g.untimed(c); row >= 0 {
+		return fmt.Errorf("row %d is accepted without an event time", row)
+	}
 	b := g.batch
-	times := g.memory.times[:0]
-	for i := range g.rows {
-		switch {
-		case b.Reject[i] != 0:
-			times = append(times, 0)
-		case !c.Present(i):
-			return fmt.Errorf("row %d is accepted without an event time", i)
-		default:
-			times = append(times, eventTime(c.Ints[i], b.Append[i], g.src.ToleranceMS))
+	times := slices.Grow(g.memory.times[:0], g.rows)[:g.rows]
+	said, appended, rejects := c.Ints[:g.rows], b.Append[:g.rows], b.Reject[:g.rows]
+	for i := range times {
+		t := eventTime(said[i], appended[i], g.src.ToleranceMS)
+		if rejects[i] != 0 {
+			t = 0
 		}
+		times[i] = t
 	}
 	g.memory.times, b.Time = times, times
 	return nil
+}
+
+// untimed returns the first row that is accepted and without a value in c, or -1.
+func (g *groupReader) untimed(c *column.Column) int {
+	for at, valid := range c.Valid {
+		if valid == math.MaxUint8 {
+			continue
+		}
+		for i := 8 * at; i < min(8*at+8, g.rows); i++ {
+			if g.batch.Reject[i] == 0 && !c.Present(i) {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
 // eventTime is the decoder's rule: min(said, append + tolerance), not before 1970; without an append time what was said.
@@ -274,32 +307,39 @@ func (g *groupReader) field(i int, c *column.Column) error {
 		return g.enum(at, m, c)
 	default:
 	}
-	p, err := g.page(at)
+	p, err := g.opened(at, m, c)
 	if err != nil {
 		return err
 	}
-	g.presence(p, m, c)
 	if c.Type == schema.Bool {
 		m.ints, err = p.bools(m.ints)
 		c.Ints = m.ints
+	} else {
+		c.Ints, m.ints, err = p.ints(m.ints)
+	}
+	if err != nil || p.levels == nil {
 		return err
 	}
-	c.Ints, m.ints, err = p.ints(m.ints)
-	return err
+	return g.done()
 }
 
-func (g *groupReader) presence(p *page, m *columnMemory, c *column.Column) {
-	m.valid = p.bitmap(m.valid[:0])
+// opened opens the page of file column at and gives c its bitmap of presence.
+func (g *groupReader) opened(at int, m *columnMemory, c *column.Column) (*page, error) {
+	p, err := g.page(at, m.valid)
+	if err != nil {
+		return nil, err
+	}
+	m.valid = p.valid
 	c.Valid, c.N = m.valid, g.rows
+	return p, nil
 }
 
 // enum reads an enum, which is stored as strings, as the codes that src gives to them.
 func (g *groupReader) enum(at int, m *columnMemory, c *column.Column) error {
-	p, err := g.page(at)
+	p, err := g.opened(at, m, c)
 	if err != nil {
 		return err
 	}
-	g.presence(p, m, c)
 	arena, offsets, err := p.dictionary()
 	if err != nil {
 		return err
@@ -313,29 +353,18 @@ func (g *groupReader) enum(at int, m *columnMemory, c *column.Column) error {
 		}
 		m.mapping = append(m.mapping, code)
 	}
-	var index []int32
-	if index, m.int32s, err = p.indices(len(m.mapping), m.int32s); err != nil {
+	if c.Ints, m.ints, err = p.codes(m.mapping, m.ints, &m.dense); err != nil {
 		return err
 	}
-	m.ints = m.ints[:0]
-	for i := range index {
-		code := int64(0)
-		if c.Present(i) {
-			code = m.mapping[index[i]]
-		}
-		m.ints = append(m.ints, code)
-	}
-	c.Ints = m.ints
-	return nil
+	return g.done()
 }
 
 // bytes reads byte arrays, with their dictionary if they are stored with one.
 func (g *groupReader) bytes(at int, m *columnMemory, c *column.Column) error {
-	p, err := g.page(at)
+	p, err := g.opened(at, m, c)
 	if err != nil {
 		return err
 	}
-	g.presence(p, m, c)
 	c.Index = nil
 	if c.Bytes, c.Offsets, err = p.dictionary(); err != nil {
 		return err
