@@ -24,12 +24,12 @@ func (a *Runs) Touch(slots []int32) (sum uint64) {
 
 func (a *Runs) touch(slots []int32) (sum uint64) {
 	var from, to [touchSlots]int
-	n, last := 0, int32(-1)
-	for _, slot := range slots {
-		if slot == last {
-			continue // rows of one entity often stand side by side
+	n := 0
+	for i := 0; i < len(slots); {
+		slot := slots[i]
+		for i++; i < len(slots) && slots[i] == slot; { // rows of one entity often stand side by side
+			i++
 		}
-		last = slot
 		r := &a.runs[slot]
 		begin := int(r.off) * a.stride
 		end := begin + int(r.n)*a.stride
