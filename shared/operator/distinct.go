@@ -86,6 +86,9 @@ type distinctStates struct {
 	keys  numbered
 	forms []int32 // by slot, up to the last that was settled: how many are settled; the complement of that for registers
 
+	before int32        // the slot of the last row, + 1
+	places arena.Places // of the elements in that slot, if it is exact, once it is asked for again
+
 	low, high int64 // the bucket of the finest hop that the last row fell into: [low, high)
 
 	picked  picked
@@ -106,7 +109,9 @@ func (s *distinctStates) form(slot int32) (settled int, registers bool) {
 	return int(s.forms[slot]), false
 }
 
+// setForm notes the form of slot, whose sightings have moved.
 func (s *distinctStates) setForm(slot int32, settled int, registers bool) {
+	s.places.Forget()
 	if have := len(s.forms); int(slot) >= have {
 		s.forms = slices.Grow(s.forms, int(slot)+1-have)[:slot+1]
 		clear(s.forms[have:])
@@ -130,7 +135,14 @@ func (s *distinctStates) Fold(r *Rows) {
 		} else {
 			what = s.keys.at(i)
 		}
-		if at := s.start(r.Time[row]) + 1; !s.known(slot, settled, registers, what, at) {
+		at := s.start(r.Time[row]) + 1
+		var known bool
+		if again := s.before == slot+1; again && !registers {
+			known = s.placed(slot, settled, what, at)
+		} else {
+			known = s.known(slot, settled, registers, what, at)
+		}
+		if s.before = slot + 1; !known {
 			s.add(slot, sighting{what, at}, registers, r.Newest[slot])
 		}
 	}
@@ -175,6 +187,28 @@ func (s *distinctStates) known(slot int32, settled int, registers bool, what, at
 	return registers && all[found]>>hll.RankBits == what>>hll.RankBits && all[found+1] >= at
 }
 
+// placed is known of a slot that is exact and was asked for just before: where its elements lie is remembered then.
+func (s *distinctStates) placed(slot int32, settled int, what, at uint64) bool {
+	all := s.All(slot)
+	if !s.places.Of(slot) {
+		s.places.Begin(slot)
+		for i := max(settled, s.Len(slot)-rememberBack); i < s.Len(slot); i++ {
+			s.places.Put(all[i*sightingWords], i)
+		}
+	}
+	i, ok := s.places.At(what)
+	if !ok {
+		found := search(all[:settled*sightingWords], what)
+		if found == settled*sightingWords || all[found] != what {
+			return false
+		}
+		i = found / sightingWords
+		s.places.Put(what, i)
+	}
+	all[i*sightingWords+1] = max(all[i*sightingWords+1], at)
+	return true
+}
+
 // search returns where the first of the sightings in words stands that is not below what.
 func search(words []uint64, what uint64) int {
 	low, high := 0, len(words)/sightingWords
@@ -196,6 +230,9 @@ func (s *distinctStates) add(slot int32, x sighting, registers bool, newest int6
 		if _, now := s.form(slot); now && !registers {
 			x.what = sightingOfTuple(s.keys.Bytes(x.what))
 		}
+	}
+	if !registers && s.places.Of(slot) {
+		s.places.Put(x.what, s.Len(slot))
 	}
 	w := s.Push(slot)
 	w[0], w[1] = x.what, x.at
@@ -361,6 +398,7 @@ func (s *distinctStates) Reset() {
 	s.Runs.Reset()
 	s.keys.Reset()
 	s.forms = s.forms[:0]
+	s.places.Forget()
 }
 
 // Bytes implements Sizer.

@@ -111,15 +111,19 @@ func (s *latestStates) entry(slot int32, key uint64, newest int64) (w []uint64, 
 		s.places.Forget()
 	} else {
 		if !s.places.Of(slot) {
-			s.remember(slot)
+			s.remember(slot, rememberBack)
 		}
 		if at, ok := s.places.At(key); ok {
 			return all[at*s.stride : (at+1)*s.stride], false
 		}
 	}
-	s.reserve(slot, newest)
 	if s.places.Of(slot) {
+		if s.reserve(slot, newest); !s.places.Of(slot) {
+			s.remember(slot, s.Len(slot))
+		}
 		s.places.Put(key, s.Len(slot))
+	} else {
+		s.reserve(slot, newest)
 	}
 	w = s.Push(slot)
 	w[0] = key
@@ -130,10 +134,10 @@ func (s *latestStates) entry(slot int32, key uint64, newest int64) (w []uint64, 
 const rememberBack = 32
 
 // remember makes the places those of the latest entries of slot.
-func (s *latestStates) remember(slot int32) {
+func (s *latestStates) remember(slot int32, latest int) {
 	s.places.Begin(slot)
 	all := s.All(slot)
-	for at := max(0, s.Len(slot)-rememberBack); at < s.Len(slot); at++ {
+	for at := max(0, s.Len(slot)-latest); at < s.Len(slot); at++ {
 		s.places.Put(all[at*s.stride], at)
 	}
 }

@@ -40,37 +40,32 @@ func TestReachedAgainstTheTiers(t *testing.T) {
 	}
 }
 
-// TestElementsOfARunAreFound folds rows of one slot about few elements: each takes one entry, also behind a call's end and when
-// another slot's rows come in between.
+// TestElementsOfARunAreFound folds rows of one slot, about more elements than are looked back for, by turns: each takes one
+// entry, also behind a call's end.
 func TestElementsOfARunAreFound(t *testing.T) {
-	const elements, rows = 25, 2000
-	kind, _ := Lookup("last_n")
-	op, err := kind.New(Config{Inputs: []Input{{Role: RoleKey, Type: schema.Int64}}, N: 100, Windows: []window.Window{window.All}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, ok := op.NewStates().(*lastNStates)
-	if !ok {
-		t.Fatal("last_n has other states")
-	}
-	s.Grow(2)
-	rng := rand.New(rand.NewPCG(2, 9))
-	keys := column.NewColumn(schema.Int64, 0)
-	r := &Rows{Newest: []int64{rows, rows}, In: []*column.Column{&keys}}
-	for i := range int64(rows) {
-		keys.AppendInt(rng.Int64N(elements))
-		r.Time, r.Offset = append(r.Time, i), append(r.Offset, i)
-		slot := int32(0)
-		if rng.IntN(100) == 0 {
-			slot = 1
+	const elements, rows = 40, 400
+	for name, n := range map[string]int{"last_n": 100, "distinct": 0} {
+		kind, _ := Lookup(name)
+		op, err := kind.New(Config{Inputs: []Input{{Role: RoleKey, Type: schema.Int64}}, N: n, Windows: []window.Window{window.All}})
+		if err != nil {
+			t.Fatal(err)
 		}
-		r.Row, r.Slot = append(r.Row, int32(i)), append(r.Slot, slot)
-		if rng.IntN(50) == 0 || i == rows-1 {
-			s.Fold(r)
-			r.Row, r.Slot = r.Row[:0], r.Slot[:0]
+		s := op.NewStates()
+		s.Grow(1)
+		keys := column.NewColumn(schema.Int64, 0)
+		r := &Rows{Newest: []int64{rows}, In: []*column.Column{&keys}}
+		for i := range int64(rows) {
+			keys.AppendInt(i % elements)
+			r.Time, r.Offset = append(r.Time, i), append(r.Offset, i)
+			r.Row, r.Slot = append(r.Row, int32(i)), append(r.Slot, 0)
+			if i%70 == 69 || i == rows-1 {
+				s.Fold(r)
+				r.Row, r.Slot = r.Row[:0], r.Slot[:0]
+				counted, ok := s.(interface{ Len(slot int32) int })
+				if !ok || counted.Len(0) != elements {
+					t.Errorf("%s: %d elements take other entries", name, elements)
+				}
+			}
 		}
-	}
-	if n := s.Len(0); n > elements+2*lookBack {
-		t.Errorf("%d elements take %d entries", elements, n)
 	}
 }
