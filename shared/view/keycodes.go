@@ -64,15 +64,10 @@ func (r *reader) keyCoded(k *keyed, b *column.Batch, from, to int) {
 // makeKeys makes the keys of k.made, which are codes by number, and gives rows with these numbers those of the keys.
 func (r *reader) makeKeys(k *keyed, of []int32) {
 	before := len(k.end)
-	for i, code := range k.made {
-		kind := len(k.first) - 1
-		for int(code) < k.first[kind] {
-			kind--
-		}
-		c, value := r.keys[kind][0], int(code)-k.first[kind]
-		k.keys = append(k.keys, r.plan.keys[kind].prefix...)
-		k.keys = appendEscaped(k.keys, c.Bytes[c.Offsets[value]:c.Offsets[value+1]])
-		k.made[i] = k.add()
+	for made := k.made; len(made) > 0; {
+		some := made[:min(len(made), touchRows)]
+		r.makeSome(k, some)
+		made = made[len(some):]
 	}
 	if before == 0 && len(k.end) == len(k.made) {
 		return // all are new, and none was there before: each has its own number
@@ -80,6 +75,60 @@ func (r *reader) makeKeys(k *keyed, of []int32) {
 	for i, number := range of {
 		of[i] = k.made[number]
 	}
+}
+
+// makeSome makes the keys of some codes, at most touchRows, and puts their numbers in the codes' place. What finding them
+// will read is read side by side before.
+func (r *reader) makeSome(k *keyed, codes []int32) {
+	var hashes [touchRows]uint64
+	var ends [touchRows]int
+	k.fresh = k.fresh[:0]
+	from := 0
+	for i, code := range codes {
+		kind := len(k.first) - 1
+		for int(code) < k.first[kind] {
+			kind--
+		}
+		c, value := r.keys[kind][0], int(code)-k.first[kind]
+		k.fresh = append(k.fresh, r.plan.keys[kind].prefix...)
+		k.fresh = appendEscaped(k.fresh, c.Bytes[c.Offsets[value]:c.Offsets[value+1]])
+		hashes[i], ends[i] = Hash(k.fresh[from:]), len(k.fresh)
+		from = len(k.fresh)
+	}
+	k.touch(hashes[:len(codes)])
+	from = 0
+	for i := range codes {
+		k.keys = append(k.keys, k.fresh[from:ends[i]]...)
+		k.end = append(k.end, len(k.keys))
+		codes[i] = k.numbered(hashes[i])
+		from = ends[i]
+	}
+}
+
+// touch reads what finding the keys with these hashes, at most touchRows, will read: step by step, table, place, bytes.
+func (k *keyed) touch(hashes []uint64) {
+	if len(k.table) == 0 {
+		return
+	}
+	var begins [touchRows]int
+	mask, n := uint64(len(k.table)-1), 0
+	sum := uint64(0)
+	for _, hash := range hashes {
+		if number := k.table[hash&mask] - 1; number > 0 {
+			begins[n] = int(number)
+			n++
+		}
+	}
+	for i, number := range begins[:n] {
+		sum += k.hash[number]
+		begins[i] = k.end[number-1]
+	}
+	for _, at := range begins[:n] {
+		if at < len(k.keys) {
+			sum += uint64(k.keys[at])
+		}
+	}
+	k.touchedSum += sum
 }
 
 // codesAt returns the codes of codeRows rows from a multiple of it on; those behind the last row mean nothing.

@@ -24,6 +24,10 @@ type keyed struct {
 	first []int // by kind: code of its dictionary's first value; noCode for a kind that is not one field with a dictionary
 	codes [codeRows]uint32
 	made  []int32 // scratch of keyCoded
+	fresh []byte  // scratch of makeKeys
+
+	// touchedSum keeps reads that are made only to be made from being taken for superfluous.
+	touchedSum uint64
 
 	// With unique each key stands here once, found by its hash: an open table of numbers + 1, at most half full.
 	unique bool
@@ -71,7 +75,12 @@ func (k *keyed) forget() {
 func (k *keyed) add() int32 {
 	n := len(k.end)
 	k.end = append(k.end, len(k.keys))
-	hash := Hash(k.key(n))
+	return k.numbered(Hash(k.key(n)))
+}
+
+// numbered returns the number of the last key, which has this hash. If it was there before it goes.
+func (k *keyed) numbered(hash uint64) int32 {
+	n := len(k.end) - 1
 	if k.unique {
 		if number := k.number(hash, n); number < n {
 			k.keys, k.end = k.keys[:len(k.keys)-len(k.key(n))], k.end[:n]
