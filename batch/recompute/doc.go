@@ -31,7 +31,8 @@
 //
 // About a thousand rows of each run, chosen by hash, are computed a second time: their events are kept aside as they are
 // scanned, folded by the oracle, which shares no code with the folds, and compared with the bytes in the files, or with
-// those that were merged into a fresh base.
+// those that were merged into a fresh base. Meanwhile the files are flushed to the disk: an ended file reads before it is
+// there.
 //
 // The package knows the archive, folds and run files. It knows nothing of journals, stores, lanes' marks or clocks.
 package recompute

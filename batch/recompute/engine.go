@@ -90,10 +90,10 @@ func (e *Engine) Run(ctx context.Context, tasks []*Task) (outcomes []*Outcome, e
 	if err := e.passes(ctx, gens); err != nil {
 		return nil, err
 	}
-	// While the files of one task are flushed to the disk, the samples of another are computed.
-	err = parallel(ctx, len(gens), len(gens), func(_, i int) error {
-		if err := gens[i].closeFiles(ctx); err != nil {
-			return err
+	// While the files are flushed to the disk, the samples are computed: the files read already.
+	err = parallel(ctx, 1+len(gens), 1+len(gens), func(_, i int) error {
+		if i == len(gens) {
+			return closeFiles(ctx, gens)
 		}
 		return e.judge(ctx, gens[i])
 	}, nil)
@@ -101,6 +101,7 @@ func (e *Engine) Run(ctx context.Context, tasks []*Task) (outcomes []*Outcome, e
 		return nil, err
 	}
 	for _, g := range gens {
+		g.sum()
 		outcomes = append(outcomes, g.out)
 	}
 	return outcomes, nil
@@ -222,29 +223,32 @@ func (g *generation) meta(lane int) runfile.Meta {
 }
 
 // flushes is how many files are flushed to the disk at a time, which costs little more than one.
-const flushes = 8
+const flushes = 32
 
-// closeFiles ends the files of a task and sums up. After an error none of them is open.
-func (g *generation) closeFiles(ctx context.Context) error {
-	files := g.files
-	g.files = nil
-	sums, errs := make([]runfile.Summary, len(files)), make([]error, len(files))
+// closeFiles flushes the files of all tasks to the disk. Then none of them is open, also after an error.
+func closeFiles(ctx context.Context, gens []*generation) error {
+	var files []*laneFile
+	for _, g := range gens {
+		files = append(files, g.files...)
+	}
+	errs := make([]error, len(files))
 	err := parallel(context.WithoutCancel(ctx), flushes, len(files), func(_, i int) error {
-		sums[i], errs[i] = files[i].w.Close()
+		errs[i] = files[i].flush()
 		return nil // the others are to be closed all the same
 	}, nil)
-	if err := errors.Join(errors.Join(errs...), err); err != nil {
-		return err
-	}
-	for i, f := range files {
-		g.out.Rows += sums[i].Rows
-		g.out.Bytes += sums[i].Bytes
+	return errors.Join(errors.Join(errs...), err)
+}
+
+// sum adds up what the files of a task say.
+func (g *generation) sum() {
+	for _, f := range g.files {
+		g.out.Lanes = append(g.out.Lanes, f.summary)
+		g.out.Rows += f.summary.Rows
+		g.out.Bytes += f.summary.Bytes
 		g.out.Bases += f.bases
 		g.out.Merged += f.past.read
 		g.out.Tiles += f.past.bytes
 	}
-	g.out.Lanes = sums
-	return nil
 }
 
 // discard closes what is open of tasks that came to nothing, and removes their drafts.
@@ -252,7 +256,7 @@ func discard(gens []*generation) error {
 	var errs []error
 	for _, g := range gens {
 		for _, f := range g.files {
-			errs = append(errs, f.w.Abort(), f.close())
+			errs = append(errs, f.abort())
 		}
 		if g.out.Draft != nil {
 			errs = append(errs, g.out.Draft.Discard())

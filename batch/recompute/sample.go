@@ -2,6 +2,7 @@ package recompute
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -155,11 +156,15 @@ func (s *sampler) place(r *runfile.Row, lane int, row int64, change []byte) {
 // judge computes the samples of a task a second time and sets Sampled and, by the first row that differs, Mismatch.
 func (e *Engine) judge(ctx context.Context, g *generation) error {
 	byLane := make([][]*sample, g.Lanes)
-	for _, key := range slices.Sorted(maps.Keys(g.sampler.samples)) {
-		if s := g.sampler.samples[key]; !s.tooLarge() {
+	for _, s := range g.sampler.samples {
+		if !s.tooLarge() {
 			byLane[s.lane] = append(byLane[s.lane], s)
 			g.out.Sampled++
 		}
+	}
+	for _, samples := range byLane {
+		// A file's rows are sought one behind the other: a block is read once, and none of its rows twice.
+		slices.SortFunc(samples, func(a, b *sample) int { return cmp.Or(cmp.Compare(a.row, b.row), bytes.Compare(a.key, b.key)) })
 	}
 	faults := make([]*Mismatch, g.Lanes)
 	judges := make([]Judge, e.workers())

@@ -30,6 +30,9 @@ type laneFile struct {
 	out   runfile.Row
 	rows  int64
 	bases int64 // of these, fresh bases in the place of rows of change
+
+	closed  bool
+	summary runfile.Summary // once the file is flushed
 }
 
 func newLaneFile(g *generation, n int, w *runfile.Writer) *laneFile {
@@ -108,17 +111,35 @@ func (f *laneFile) write(row *runfile.Row) error {
 	return f.w.Append(row)
 }
 
-// finish writes the rows of the entities behind the last change.
+// finish writes the rows of the entities behind the last change, and ends the file.
 func (f *laneFile) finish() error {
 	for {
 		left, err := f.past.peek()
 		if err != nil || !left {
-			return errors.Join(err, f.past.close())
+			if err := errors.Join(err, f.past.close()); err != nil {
+				return err
+			}
+			return f.w.End()
 		}
 		if err := f.renew(nil); err != nil {
 			return err
 		}
 	}
+}
+
+// flush brings the file to the disk and closes it.
+func (f *laneFile) flush() (err error) {
+	f.closed = true
+	f.summary, err = f.w.Close()
+	return err
+}
+
+// abort closes what is open of a run that comes to nothing.
+func (f *laneFile) abort() error {
+	if f.closed {
+		return f.close()
+	}
+	return errors.Join(f.w.Abort(), f.close())
 }
 
 func (f *laneFile) close() error { return f.past.close() }

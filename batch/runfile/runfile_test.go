@@ -98,6 +98,32 @@ func equal(a, b []runfile.Row) bool {
 	})
 }
 
+// A file that is ended reads while it is still open, as the check of a run reads it; closing it changes no byte.
+func TestEnded(t *testing.T) {
+	rows := someRows(rand.New(rand.NewPCG(1, 1)), 2, 900)
+	_, want := writeFile(t, meta(2), rows)
+	d, err := runfile.NewDraft(filepath.Join(t.TempDir(), "runs", "00000003"))
+	must(t, err)
+	w, err := d.Create("x.run", meta(2))
+	must(t, err)
+	for i := range rows {
+		must(t, w.Append(&rows[i]))
+	}
+	if _, err := runfile.Open(d.Path("x.run"), meta(2)); !errors.Is(err, runfile.ErrDamaged) {
+		t.Errorf("a file that is not ended: %v", err)
+	}
+	must(t, errors.Join(w.End(), w.End()))
+	r, err := runfile.Open(d.Path("x.run"), meta(2))
+	must(t, err)
+	got, err := readAll(r)
+	if must(t, errors.Join(err, r.Verify(), r.Close())); !equal(got, rows) {
+		t.Error("an ended file reads other rows")
+	}
+	if s, err := w.Close(); err != nil || s.Digest != want.Digest || s.Bytes != want.Bytes {
+		t.Errorf("closed: %+v, %v; want %+v", s, err, want)
+	}
+}
+
 // What was written is read again, whole or from any row on.
 func TestRoundTrip(t *testing.T) {
 	for seed := range uint64(6) {

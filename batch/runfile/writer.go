@@ -28,6 +28,7 @@ type Writer struct {
 	any     bool
 	digest  hash.Hash // of the range that is being written
 	current int       // that range, as an index in x.ranges
+	ended   bool      // the index is written
 }
 
 // create begins a file, which must not be there yet.
@@ -102,17 +103,29 @@ func (w *Writer) endBlock() error {
 	return err
 }
 
-// Close ends the file, flushes it to the disk and tells what it says.
-func (w *Writer) Close() (Summary, error) {
+// End ends the file: from here on it reads, but nothing of it need be on the disk. It does nothing more when called again.
+func (w *Writer) End() error {
+	if w.ended {
+		return nil
+	}
 	if err := w.endBlock(); err != nil {
-		return Summary{}, errors.Join(err, w.Abort())
+		return err
 	}
 	w.enter(len(w.x.ranges) - 1)
 	w.digest.Sum(w.x.ranges[w.current].Digest[:0])
 	crash.Point(crash.RunHalf)
 	enc := w.x.append(nil)
-	if err := errors.Join(w.write(enc), w.write(tail(enc)), w.f.Sync()); err != nil {
+	w.ended = true
+	return errors.Join(w.write(enc), w.write(tail(enc)))
+}
+
+// Close ends the file, if End has not, flushes it to the disk and tells what it says.
+func (w *Writer) Close() (Summary, error) {
+	if err := w.End(); err != nil {
 		return Summary{}, errors.Join(err, w.Abort())
+	}
+	if err := w.f.Sync(); err != nil {
+		return Summary{}, errors.Join(fmt.Errorf("flushing run file: %w", err), w.Abort())
 	}
 	if err := w.f.Close(); err != nil {
 		return Summary{}, fmt.Errorf("closing run file: %w", err)
