@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/tidemark-io/tidemark/shared/archivefile"
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/position"
 	"github.com/tidemark-io/tidemark/shared/view"
@@ -21,8 +22,38 @@ func TestHeapSize(t *testing.T) {
 		{1 << 30, 1, 1 << 28}, {1 << 30, 4, 1 << 26}, {1 << 30, 64, 1 << 22}, {1 << 50, 2, column.MaxBytes},
 	} {
 		e := &Engine{Memory: test.memory, Workers: test.workers}
-		if got := e.heapSize(1 << 20).bytes; got != test.want {
+		if got := e.heapBytes(); got != test.want {
 			t.Errorf("%d workers with %d bytes have heaps of %d each, want %d", test.workers, test.memory, got, test.want)
+		}
+	}
+}
+
+// TestHeaps: heaps are of neighbours in one partition, no larger than they may be, and become smaller towards the end: as
+// long as there are pieces enough, no worker is given more than its part of what is left.
+func TestHeaps(t *testing.T) {
+	for _, workers := range []int{1, 2, 7} {
+		var list []work
+		for p := range int32(3) {
+			for i := range int64(40) {
+				of := position.Partition{Source: "s", ID: p}
+				list = append(list, work{Piece: Piece{Partition: of, Range: position.Range{From: i * archivefile.GroupRows, Next: (i + 1) * archivefile.GroupRows}}})
+			}
+		}
+		e := &Engine{Workers: workers}
+		left := list
+		for _, heap := range e.heaps(list) {
+			if n := len(heap); n > maxHeapRows/archivefile.GroupRows || n > 1 && n > len(left)/(heapsLeft*workers) {
+				t.Errorf("%d workers: a heap of %d pieces, with %d left", workers, n, len(left))
+			}
+			for i := range heap {
+				if heap[i].Partition != heap[0].Partition || &heap[i] != &left[i] {
+					t.Fatalf("%d workers: piece %d of a heap is %v, want %v", workers, i, heap[i].Piece, left[i].Piece)
+				}
+			}
+			left = left[len(heap):]
+		}
+		if len(left) > 0 {
+			t.Errorf("%d workers: %d pieces are in no heap", workers, len(left))
 		}
 	}
 }
@@ -68,7 +99,7 @@ func TestBudgetWithinHeap(t *testing.T) {
 	}
 	e := &Engine{Workers: 1}
 	w := e.newWorkers([]*generation{g}, &pass{gens: []*generation{g}, budget: 1})[0]
-	w.take(&work{}, heap, e.heapSize(1))
+	w.take(&work{}, heap)
 	w.flush()
 	folded := int64(0)
 	for _, s := range g.shards {

@@ -125,6 +125,7 @@ type pass struct {
 type worker struct {
 	*pass
 	number    int
+	heapBytes int64            // bound of the heap
 	splitters []*view.Splitter // by task
 	scanned   []int64          // by task
 	rows      int              // of the heap: what the splitters have collected
@@ -133,7 +134,7 @@ type worker struct {
 func (e *Engine) newWorkers(gens []*generation, p *pass) []*worker {
 	workers := make([]*worker, e.workers())
 	for i := range workers {
-		w := &worker{pass: p, number: i, scanned: make([]int64, len(gens))}
+		w := &worker{pass: p, number: i, heapBytes: e.heapBytes(), scanned: make([]int64, len(gens))}
 		for _, g := range gens {
 			w.splitters = append(w.splitters, g.Plan.NewSplitter(len(g.shards)))
 		}
@@ -149,14 +150,13 @@ func (e *Engine) scan(ctx context.Context, gens []*generation, first bool) error
 		return err
 	}
 	workers := e.newWorkers(gens, &pass{gens: gens, budget: e.memory(), first: first})
-	size := e.heapSize(len(list))
-	heaps := size.heaps(list)
+	heaps := e.heaps(list)
 	var done atomic.Int64
 	err = parallel(ctx, e.workers(), len(heaps), func(w, i int) error {
 		for j := range heaps[i] {
 			one := &heaps[i][j]
 			err := e.Archive.Read(ctx, one.Piece, one.src, one.fields, func(b *column.Batch) error {
-				workers[w].take(one, b, size)
+				workers[w].take(one, b)
 				return nil
 			})
 			if err != nil {
@@ -192,32 +192,25 @@ const (
 	// heapsPart is the part of the budget that the heaps of all workers may take. They are beside the budget, as the batches
 	// are that the archive is read into.
 	heapsPart = 4
-	// heapsPerWorker is how many heaps there are for each worker at least, so that all of them have work to the end.
-	heapsPerWorker = 4
+	// heapsLeft is how many heaps there are for each worker at least in the pieces that are left: heaps become smaller
+	// towards the end, so that all workers have work to it.
+	heapsLeft = 2
 )
 
-// heapSize is a bound of rows and of bytes.
-type heapSize struct {
-	rows  int
-	bytes int64
-}
-
-// heapSize returns how large a heap may be in a scan of so many pieces. No column of it can be larger than columns may be.
-func (e *Engine) heapSize(pieces int) heapSize {
-	return heapSize{
-		rows:  min(maxHeapRows, pieces/(heapsPerWorker*e.workers())*archivefile.GroupRows),
-		bytes: min(e.memory()/int64(heapsPart*e.workers()), column.MaxBytes),
-	}
+// heapBytes returns how large a worker's heap may be. No column of it can be larger than columns may be.
+func (e *Engine) heapBytes() int64 {
+	return min(e.memory()/int64(heapsPart*e.workers()), column.MaxBytes)
 }
 
 // heaps divides pieces into those that one worker reads one after the other: neighbours in one partition that have no more
-// rows, or a single piece.
-func (s heapSize) heaps(list []work) (heaps [][]work) {
+// rows than a heap may have, or a single piece.
+func (e *Engine) heaps(list []work) (heaps [][]work) {
 	for len(list) > 0 {
 		first := list[0].Partition
 		n, rows := 1, list[0].Range.Next-list[0].Range.From
+		most := min(maxHeapRows, int64(len(list)/(heapsLeft*e.workers()))*archivefile.GroupRows)
 		for ; n < len(list) && list[n].Partition == first; n++ {
-			if rows += list[n].Range.Next - list[n].Range.From; rows > int64(s.rows) {
+			if rows += list[n].Range.Next - list[n].Range.From; rows > most {
 				break
 			}
 		}
@@ -228,8 +221,8 @@ func (s heapSize) heaps(list []work) (heaps [][]work) {
 
 // take collects the rows of a batch for every task that it has rows of. What was collected before is folded first if the
 // batch does not fit beside it.
-func (w *worker) take(from *work, b *column.Batch, size heapSize) {
-	if w.rows > 0 && (w.rows+b.N > size.rows || w.size()+bytesOf(b, from.fields) > size.bytes) {
+func (w *worker) take(from *work, b *column.Batch) {
+	if w.rows > 0 && (w.rows+b.N > maxHeapRows || w.size()+bytesOf(b, from.fields) > w.heapBytes) {
 		w.flush()
 	}
 	w.rows += b.N
