@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/invariant"
 	"github.com/tidemark-io/tidemark/shared/oracle"
 	"github.com/tidemark-io/tidemark/shared/schema"
 )
@@ -11,7 +12,8 @@ import (
 // kept holds the events of all samples of a task, one batch for each partition of each source: a batch for each sample
 // costs more to grow than all else that a sample needs.
 type kept struct {
-	batches []*column.Batch
+	batches   []*column.Batch
+	recopying []copying // by batch
 }
 
 // keptRow is one event of a sample.
@@ -20,33 +22,45 @@ type keptRow struct {
 }
 
 // copying says how rows of a batch become rows of the view's own declaration of the source, which is what the oracle
-// wants: for each of its fields that was read, where it is in the batch.
+// wants: where the fields that the view uses are in the batch. The columns of the others stay without rows.
 type copying struct {
-	src  *schema.Source
-	from []int // by field of src; -1 for one that was not read
+	src    *schema.Source
+	fields []copiedField
 }
+
+// copiedField is a field of copying.src, and the one that it is copied from.
+type copiedField struct{ to, from int }
 
 // copyingTo prepares to copy rows from batches that are read as w says.
 func (g *generation) copyingTo(source string, w *work) copying {
 	c := copying{src: &g.Plan.Spec().Sources[g.Plan.SourceRank(source)]}
-	for i := range c.src.Fields {
-		at := w.src.Index(c.src.Fields[i].Name)
-		if !slices.Contains(w.fields, at) {
-			at = -1
-		}
-		c.from = append(c.from, at)
+	used, err := g.Plan.Uses(c.src)
+	if err != nil {
+		invariant.Fail("copying from a source that %s does not read as it is declared: %v", g.Task, err)
+	}
+	for _, i := range used {
+		c.fields = append(c.fields, copiedField{i, w.src.Index(c.src.Fields[i].Name)})
+	}
+	return c
+}
+
+// again returns how rows that were copied are copied once more.
+func (c copying) again() copying {
+	c.fields = slices.Clone(c.fields)
+	for i := range c.fields {
+		c.fields[i].from = c.fields[i].to
 	}
 	return c
 }
 
 // bytes returns how many bytes the strings of rows have that would be copied.
 func (c *copying) bytes(b *column.Batch, rows []int32) (n int64) {
-	for _, from := range c.from {
-		if from < 0 || !b.Cols[from].Type.IsBytes() {
+	for _, f := range c.fields {
+		if !b.Cols[f.from].Type.IsBytes() {
 			continue
 		}
 		for _, row := range rows {
-			n += int64(len(b.Cols[from].BytesAt(int(row))))
+			n += int64(len(b.Cols[f.from].BytesAt(int(row))))
 		}
 	}
 	return n
@@ -57,46 +71,46 @@ func (k *kept) next(c *copying, partition int32) keptRow {
 	at := slices.IndexFunc(k.batches, func(own *column.Batch) bool { return own.Source == c.src && own.Partition == partition })
 	if at < 0 {
 		at = len(k.batches)
-		k.batches = append(k.batches, column.NewBatch(c.src, partition, false))
+		k.batches, k.recopying = append(k.batches, column.NewBatch(c.src, partition, false)), append(k.recopying, c.again())
 	}
 	return keptRow{int32(at), int32(k.batches[at].N)}
 }
 
-// add copies rows. Fields that were not read, because the view does not use them, become nulls.
+// add copies rows.
 func (k *kept) add(c *copying, b *column.Batch, rows []int32) {
-	to := k.batches[k.next(c, b.Partition).batch]
+	c.copy(k.batches[k.next(c, b.Partition).batch], b, rows)
+}
+
+// copy appends rows of a batch to another one, a column at a time.
+func (c *copying) copy(to, from *column.Batch, rows []int32) {
 	to.N += len(rows)
 	for _, row := range rows {
-		to.Offset = append(to.Offset, b.Offset[row])
-		to.Time = append(to.Time, b.Time[row])
-		to.Append = append(to.Append, b.Append[row])
-		to.AppendType = append(to.AppendType, b.AppendType[row])
-		to.Reject = append(to.Reject, b.Reject[row])
+		to.Offset = append(to.Offset, from.Offset[row])
+		to.Time = append(to.Time, from.Time[row])
+		to.Append = append(to.Append, from.Append[row])
+		to.AppendType = append(to.AppendType, from.AppendType[row])
+		to.Reject = append(to.Reject, from.Reject[row])
 	}
-	for i, from := range c.from {
+	for _, f := range c.fields {
+		dst, src := &to.Cols[f.to], &from.Cols[f.from]
 		for _, row := range rows {
-			if from < 0 {
-				to.Cols[i].AppendNull()
-			} else {
-				to.Cols[i].AppendFrom(&b.Cols[from], int(row))
-			}
+			dst.AppendFrom(src, int(row))
 		}
 	}
 }
 
 // compact drops the rows that none of the samples has.
 func (k *kept) compact(samples map[string]*sample) {
-	old := k.batches
-	k.batches = make([]*column.Batch, len(old))
-	for i, b := range old {
-		k.batches[i] = column.NewBatch(b.Source, b.Partition, false)
-	}
+	left := make([][]int32, len(k.batches))
 	for _, s := range samples {
 		for i, r := range s.kept {
-			to := k.batches[r.batch]
-			to.AppendRow(old[r.batch], int(r.row))
-			s.kept[i].row = int32(to.N - 1)
+			s.kept[i].row = int32(len(left[r.batch]))
+			left[r.batch] = append(left[r.batch], r.row)
 		}
+	}
+	for i, b := range k.batches {
+		k.batches[i] = column.NewBatch(b.Source, b.Partition, false)
+		k.recopying[i].copy(k.batches[i], b, left[i])
 	}
 }
 

@@ -153,9 +153,9 @@ func (o *Oracle) read(events []Event) [][]naive.Event {
 	for _, e := range events {
 		rank := o.plan.SourceRank(e.Batch.Source.Name)
 		s := o.sources[rank]
-		values := s.values(e)
+		s.begin(e)
 		for i := range all {
-			in, ok := s.read(i, values)
+			in, ok := s.read(i)
 			if !ok {
 				continue
 			}

@@ -19,8 +19,10 @@ type source struct {
 	plan    *view.Plan
 	src     *schema.Source
 	columns []computed
+	texts   map[string]*text
 	states  []stateRows // by state; zero for a state that does not read the source
 	row     expr.Values // of the event at hand
+	rows    int         // how many events were at hand so far
 	reads   *schema.Source
 	fields  []int // of reads: what the plan uses
 }
@@ -32,13 +34,28 @@ type computed struct {
 
 type stateRows struct {
 	reads  bool
-	where  *expr.Row // nil = every row
-	inputs []*expr.Row
+	where  *text // nil = every row
+	inputs []*text
+}
+
+// text is an expression of one or several states: for each event it is evaluated once.
+type text struct {
+	row   *expr.Row
+	at    int // source.rows when it was evaluated last
+	value any
+}
+
+// eval returns the value of an expression for the event at hand.
+func (s *source) eval(t *text) any {
+	if t.at != s.rows {
+		t.at, t.value = s.rows, t.row.Eval(s.row)
+	}
+	return t.value
 }
 
 func newSource(plan *view.Plan, rank int) (*source, error) {
 	spec := plan.Spec()
-	s := &source{plan: plan, src: &spec.Sources[rank]}
+	s := &source{plan: plan, src: &spec.Sources[rank], texts: map[string]*text{}}
 	env := expr.NewEnv(s.src)
 	for _, c := range spec.Columns {
 		row, err := env.CompileRow(c.Expr)
@@ -49,7 +66,7 @@ func newSource(plan *view.Plan, rank int) (*source, error) {
 		s.columns = append(s.columns, computed{c.Name, row})
 	}
 	for i := range plan.States() {
-		rows, err := newStateRows(env, s.src, &plan.States()[i])
+		rows, err := s.newStateRows(env, &plan.States()[i])
 		if err != nil {
 			return nil, err
 		}
@@ -58,45 +75,58 @@ func newSource(plan *view.Plan, rank int) (*source, error) {
 	return s, nil
 }
 
-func newStateRows(env *expr.Env, src *schema.Source, st *view.StatePlan) (rows stateRows, err error) {
-	if st.From != "" && st.From != src.Name {
+func (s *source) newStateRows(env *expr.Env, st *view.StatePlan) (rows stateRows, err error) {
+	if st.From != "" && st.From != s.src.Name {
 		return rows, nil
 	}
 	rows.reads = true
 	if st.Where != "" {
-		if rows.where, err = env.CompileRow(st.Where); err != nil {
-			return rows, fmt.Errorf("compiling %q: %w", st.Where, err)
+		if rows.where, err = s.compile(env, st.Where); err != nil {
+			return rows, err
 		}
 	}
-	for _, text := range st.Inputs {
-		row, err := env.CompileRow(text)
+	for _, input := range st.Inputs {
+		t, err := s.compile(env, input)
 		if err != nil {
-			return rows, fmt.Errorf("compiling %q: %w", text, err)
+			return rows, err
 		}
-		rows.inputs = append(rows.inputs, row)
+		rows.inputs = append(rows.inputs, t)
 	}
 	return rows, nil
 }
 
-// read returns what a state reads of a row; false if it does not count it.
-func (s *source) read(state int, values expr.Values) ([]naive.Datum, bool) {
+func (s *source) compile(env *expr.Env, of string) (*text, error) {
+	if t := s.texts[of]; t != nil {
+		return t, nil
+	}
+	row, err := env.CompileRow(of)
+	if err != nil {
+		return nil, fmt.Errorf("compiling %q: %w", of, err)
+	}
+	s.texts[of] = &text{row: row}
+	return s.texts[of], nil
+}
+
+// read returns what a state reads of the event at hand; false if it does not count it.
+func (s *source) read(state int) ([]naive.Datum, bool) {
 	rows := &s.states[state]
 	if !rows.reads {
 		return nil, false
 	}
-	if rows.where != nil && rows.where.Eval(values) != true {
+	if rows.where != nil && s.eval(rows.where) != true {
 		return nil, false
 	}
 	inputs := s.plan.States()[state].Config.Inputs
 	in := make([]naive.Datum, 0, len(rows.inputs))
-	for i, row := range rows.inputs {
-		in = append(in, datum(&inputs[i], row.Eval(values)))
+	for i, t := range rows.inputs {
+		in = append(in, datum(&inputs[i], s.eval(t)))
 	}
 	return in, true
 }
 
-// values returns the fields and computed columns of a row by name. Valid until the next call.
-func (s *source) values(e Event) expr.Values {
+// begin makes an event the one at hand: its fields and computed columns are found by name.
+func (s *source) begin(e Event) {
+	s.rows++
 	if s.row == nil {
 		s.row = expr.Values{}
 	}
@@ -108,7 +138,6 @@ func (s *source) values(e Event) expr.Values {
 	for _, c := range s.columns {
 		s.row[c.name] = c.row.Eval(s.row)
 	}
-	return s.row
 }
 
 // used returns the fields of a declaration of the source that the plan reads.
@@ -176,15 +205,15 @@ kinds:
 			if s, ok := v.(string); v == nil || ok && f.Type == schema.String && len(s) > view.MaxKeyValueBytes {
 				continue kinds
 			}
-			texts = append(texts, escape(text(f, v)))
+			texts = append(texts, escape(keyText(f, v)))
 		}
 		return kind.Kind + ":" + strings.Join(texts, ","), true
 	}
 	return "", false
 }
 
-// text writes a value as keys show it.
-func text(f *schema.Field, v any) string {
+// keyText writes a value as keys show it.
+func keyText(f *schema.Field, v any) string {
 	n, ok := v.(int64)
 	if !ok || f.Type != schema.Decimal || f.Scale == 0 {
 		return fmt.Sprint(v)
