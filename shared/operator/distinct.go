@@ -93,6 +93,7 @@ type distinctStates struct {
 
 	picked  picked
 	settled []sighting // scratch of settle
+	where   []int32    // scratch of once, by number of element: place in settled + 1; all 0 between calls
 	codec   distinctCodec
 	ranks   hll.Ranks // scratch of Result
 	marks   marks     // of elements, scratch of count
@@ -273,6 +274,34 @@ func (s *distinctStates) settle(slot int32, newest int64) (out []sighting, regis
 		return out, false
 	}
 	return reduce(s.registersOf(out), hll.RankBits), true
+}
+
+// once is settle but for the order, in which elements come as they were seen first: those of a slot that has no more
+// sightings than the bound, as nearly all slots have, are found by their numbers.
+func (s *distinctStates) once(slot int32, newest int64) (out []sighting, registers bool) {
+	if _, registers = s.form(slot); registers || s.Len(slot) > s.exact {
+		return s.settle(slot, newest)
+	}
+	if n := s.keys.Len(); n > len(s.where) {
+		s.where = append(s.where, make([]int32, n-len(s.where))...)
+	}
+	all := s.All(slot)
+	s.settled = s.settled[:0]
+	for at := 0; at < len(all); at += sightingWords {
+		x := sighting{all[at], s.again(all[at+1], newest)}
+		place := &s.where[x.what]
+		if *place == 0 {
+			s.settled = append(s.settled, x)
+			*place = int32(len(s.settled))
+			continue
+		}
+		known := &s.settled[*place-1]
+		known.at = max(known.at, x.at)
+	}
+	for _, x := range s.settled {
+		s.where[x.what] = 0
+	}
+	return s.settled, false
 }
 
 // registersOf turns sightings of elements into those of registers, in their place.

@@ -46,7 +46,7 @@ const mergeSettleSightings = 1 << 14
 // pairs, each with how many it has and these, in order of the registers: a uvarint whose lower RankBits are the rank and
 // whose others are the register, of the second and later ones the difference to the one before, less 1.
 func (s *distinctStates) AppendState(dst []byte, slot int32, newest int64) []byte {
-	out, registers := s.settle(slot, newest)
+	out, registers := s.once(slot, newest)
 	c := &s.codec
 	c.registers = registers
 	switch {
