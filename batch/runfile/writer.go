@@ -115,8 +115,9 @@ func (w *Writer) End() error {
 	w.digest.Sum(w.x.ranges[w.current].Digest[:0])
 	crash.Point(crash.RunHalf)
 	enc := w.x.append(nil)
-	w.ended = true
-	return errors.Join(w.write(enc), w.write(tail(enc)))
+	err := errors.Join(w.write(enc), w.write(tail(enc)))
+	w.ended = err == nil
+	return err
 }
 
 // Close ends the file, if End has not, flushes it to the disk and tells what it says.
