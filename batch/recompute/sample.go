@@ -47,7 +47,8 @@ func (s *sample) tooLarge() bool { return s.events > MaxSampleEvents || s.bytes 
 
 // sampler chooses entities while the log is scanned, and keeps their events: those whose mixed hashes lie below a bound,
 // which sinks whenever there are too many. An entity below the last bound was below all others, so that all of its events
-// are there; which entities these are depends on the log and the run, and on nothing else.
+// are there. They are the entities of the log with the lowest mixed hashes of the run; how many, between Samples and
+// maxSamples, depends on the order in which workers bring them.
 type sampler struct {
 	run uint64
 
