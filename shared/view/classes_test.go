@@ -1,0 +1,92 @@
+package view_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/view"
+	"github.com/tidemark-io/tidemark/shared/view/viewtest"
+)
+
+// TestSplitterOfAnyStates compares as TestSplitterIsAFold does, of views whose states are divided in many ways: of
+// every row, few or none, with more filters than one word tells apart, and of a source that has got a field since. Errors
+// of expressions are counted as often.
+func TestSplitterOfAnyStates(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := genRand(t)
+		spec := someStates(r)
+		p, err := view.Compile(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources := viewtest.Sources()
+		if r.IntN(2) == 0 {
+			sources[1].Fields = append(sources[1].Fields, sources[0].Fields[viewtest.Note])
+		}
+		batches := small.Batches(r, sources)
+		one, got := whole(p, ofEntities(batches)), map[string]string{}
+		s, folds := p.NewSplitter(2), []*view.Fold{p.NewFold(), p.NewFold()}
+		for _, b := range batches {
+			if b = bare(t, p, b); r.IntN(2) == 0 {
+				withDictionaries(b)
+			}
+			from := 0
+			for _, to := range viewtest.Split(r, b.N, 60) {
+				s.Split(b, from, to)
+				if from = to; from < b.N && r.IntN(2) == 0 {
+					continue
+				}
+				for shard, f := range folds {
+					s.AddTo(f, shard)
+				}
+				s.Drop()
+			}
+		}
+		for _, f := range folds {
+			maps.Copy(got, bodies(f))
+		}
+		sameBodies(t, "in shards", got, bodies(one))
+		if got, want := s.Errors(), one.Errors(); got != want {
+			t.Fatalf("%d errors of expressions, want %d", got, want)
+		}
+	})
+}
+
+// ofEntities returns the batches with all rows rejected that have no key: a fold counts errors in these, a splitter does not.
+func ofEntities(batches []*column.Batch) (of []*column.Batch) {
+	for _, b := range batches {
+		c := *b
+		c.Reject = slices.Clone(b.Reject)
+		for i := range c.Reject {
+			if c.Reject[i] == 0 && keyOf(b, i) == "" {
+				c.Reject[i] = 1
+			}
+		}
+		of = append(of, &c)
+	}
+	return of
+}
+
+// someStates returns a view of some of the features of viewtest.Spec, and up to 130 counts with a filter each.
+func someStates(r *rand.Rand) view.Spec {
+	spec := viewtest.Spec()
+	filtered := r.IntN(3) == 0
+	spec.Features = slices.DeleteFunc(spec.Features, func(f view.FeatureSpec) bool {
+		return f.Ratio != nil || filtered && f.Where == "" || r.IntN(3) > 0
+	})
+	for i := range []int{1, 3, 63, 130}[r.IntN(4)] {
+		f := view.FeatureSpec{Name: fmt.Sprintf("n%d", i), Op: "count", Where: fmt.Sprintf("secs == %d || item == %d", i, i/2)}
+		if r.IntN(4) == 0 {
+			f.Op, f.Value = "sum", []string{[]string{"price", "secs", "cost", "secs * 3"}[r.IntN(4)]}
+		}
+		at := r.IntN(len(spec.Features) + 1)
+		spec.Features = slices.Insert(spec.Features, at, f)
+	}
+	return spec
+}
