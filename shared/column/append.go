@@ -108,13 +108,3 @@ func (c *Column) appendValid(t Taken, rows []int32) {
 func (c *Column) Clear() {
 	c.N, c.Ints, c.Index, c.Valid, c.Offsets, c.Bytes = 0, c.Ints[:0], c.Index[:0], c.Valid[:0], nil, nil
 }
-
-// Reserve makes room for n rows to be appended of a column like t's.
-func (c *Column) Reserve(t Taken, n int) {
-	c.Valid = slices.Grow(c.Valid, (n+7)/8)
-	if t.From.Type.IsBytes() {
-		c.Index = slices.Grow(c.Index, n)
-	} else {
-		c.Ints = slices.Grow(c.Ints, n)
-	}
-}
