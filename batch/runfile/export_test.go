@@ -4,7 +4,15 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"os"
 )
+
+// WriteTo makes a writer write to another file, and returns the one that it wrote to.
+func (w *Writer) WriteTo(f *os.File) *os.File {
+	old := w.f
+	w.f = f
+	return old
+}
 
 // NewReader lets tests read bytes that are in no file.
 var NewReader = newReader

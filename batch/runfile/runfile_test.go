@@ -124,6 +124,26 @@ func TestEnded(t *testing.T) {
 	}
 }
 
+// A file that a write failed in is never closed as a whole one, though all later writes would do.
+func TestFailedWrite(t *testing.T) {
+	d, err := runfile.NewDraft(filepath.Join(t.TempDir(), "runs", "00000003"))
+	must(t, err)
+	w, err := d.Create("x.run", meta(2))
+	must(t, err)
+	must(t, w.Append(&someRows(rand.New(rand.NewPCG(1, 1)), 2, 1)[0]))
+	readOnly, err := os.Open(d.Path("x.run"))
+	must(t, err)
+	file := w.WriteTo(readOnly)
+	if err := w.End(); err == nil {
+		t.Error("a file that cannot be written was ended")
+	}
+	w.WriteTo(file)
+	if s, err := w.Close(); err == nil {
+		t.Errorf("a file with a block missing was closed, of %d rows", s.Rows)
+	}
+	must(t, readOnly.Close())
+}
+
 // What was written is read again, whole or from any row on.
 func TestRoundTrip(t *testing.T) {
 	for seed := range uint64(6) {

@@ -29,6 +29,7 @@ type Writer struct {
 	digest  hash.Hash // of the range that is being written
 	current int       // that range, as an index in x.ranges
 	ended   bool      // the index is written
+	failed  error     // the first of write: what is behind it is not where the index says
 }
 
 // create begins a file, which must not be there yet.
@@ -49,12 +50,15 @@ func create(path string, meta Meta) (*Writer, error) {
 const fileMode = 0o644
 
 func (w *Writer) write(b []byte) error {
+	if w.failed != nil {
+		return w.failed
+	}
 	n, err := w.f.Write(b)
 	w.size += int64(n)
 	if err != nil {
-		return fmt.Errorf("writing run file: %w", err)
+		w.failed = fmt.Errorf("writing run file: %w", err)
 	}
-	return nil
+	return w.failed
 }
 
 // Append adds a row, which must come after the one before in order of (hash, key) and belong to the lane. The row's
@@ -115,7 +119,7 @@ func (w *Writer) End() error {
 	w.digest.Sum(w.x.ranges[w.current].Digest[:0])
 	crash.Point(crash.RunHalf)
 	enc := w.x.append(nil)
-	err := errors.Join(w.write(enc), w.write(tail(enc)))
+	err := cmp.Or(w.write(enc), w.write(tail(enc)))
 	w.ended = err == nil
 	return err
 }
