@@ -26,11 +26,7 @@ func (c *Column) Gather(from *Column, rows []int32) {
 
 // GatherRows returns the given rows of from in the memory of dst, which grows as needed.
 func GatherRows[T int32 | int64 | uint64](dst, from []T, rows []int32) []T {
-	dst = slices.Grow(dst[:0], len(rows))[:len(rows)]
-	for i, row := range rows {
-		dst[i] = from[row]
-	}
-	return dst
+	return AppendRows(dst[:0], from, rows)
 }
 
 // gatherValid gathers the bitmap of presence, which is mostly without a null, byte by byte.

@@ -190,16 +190,6 @@ func present(cols []*column.Column, row int) bool {
 	return len(cols) == 0
 }
 
-// complete tells whether row has a value in each of the columns.
-func complete(cols []*column.Column, row int) bool {
-	for _, c := range cols {
-		if !c.Present(row) {
-			return false
-		}
-	}
-	return true
-}
-
 // stateError returns the error for bytes that are no state.
 func stateError(kind string, state []byte) error {
 	return fmt.Errorf("%w: %d bytes are no state of %s", ErrState, len(state), kind)

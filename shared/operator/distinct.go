@@ -427,10 +427,10 @@ func (s *distinctStates) Reset() {
 	s.Runs.Reset()
 	s.keys.Reset()
 	s.forms = s.forms[:0]
-	s.places.Forget()
+	s.places.Reset()
 }
 
 // Bytes implements Sizer.
 func (s *distinctStates) Bytes() int64 {
-	return s.Runs.Bytes() + s.keys.Size() + int64(len(s.forms))*4
+	return s.Runs.Bytes() + s.keys.Size() + int64(len(s.forms))*4 + s.places.Bytes()
 }

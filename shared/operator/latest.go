@@ -372,8 +372,10 @@ func (s *latestStates) Reset() {
 	s.Runs.Reset()
 	s.keys.Reset()
 	s.blobs.Reset()
-	s.places.Forget()
+	s.places.Reset()
 }
 
 // Bytes implements Sizer.
-func (s *latestStates) Bytes() int64 { return s.Runs.Bytes() + s.keys.Size() + s.blobs.Size() }
+func (s *latestStates) Bytes() int64 {
+	return s.Runs.Bytes() + s.keys.Size() + s.blobs.Size() + s.places.Bytes()
+}

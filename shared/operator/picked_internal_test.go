@@ -70,3 +70,13 @@ func randomInts(rng *rand.Rand, n int) *column.Column {
 	}
 	return &c
 }
+
+// complete tells whether row has a value in each of the columns.
+func complete(cols []*column.Column, row int) bool {
+	for _, c := range cols {
+		if !c.Present(row) {
+			return false
+		}
+	}
+	return true
+}

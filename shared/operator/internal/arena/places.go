@@ -15,6 +15,15 @@ type Places struct {
 // place is where the entry of a number lay in that turn.
 type place struct{ turn, at uint32 }
 
+// Reset forgets all places and keeps the memory.
+func (p *Places) Reset() {
+	p.entries = p.entries[:0]
+	p.Forget()
+}
+
+// Bytes returns the memory in use, roughly.
+func (p *Places) Bytes() int64 { return int64(len(p.entries)) * 8 }
+
 // Of tells whether the places are those of slot.
 func (p *Places) Of(slot int32) bool { return p.slot == slot+1 }
 

@@ -131,23 +131,9 @@ func (c *Cells) start(code uint64) int64 {
 	return c.tiers.Start(int(code>>bucketBits), int64(code&(1<<bucketBits-1)))
 }
 
-// Cell returns the aggregate of code in slot, for the caller to add a row to; fresh says that it is new and all zeros.
-// It is valid until the next call. newest is that of the entity: what it puts out of reach may be dropped.
-func (c *Cells) Cell(slot int32, code uint64, newest int64) (w []uint64, fresh bool) {
-	if w = c.Last(slot); w != nil && w[0] == code {
-		return w[1:], false
-	}
-	return c.search(slot, code, 0, newest)
-}
-
-// KeyCell is Cell with a key.
-func (c *Cells) KeyCell(slot int32, code, key uint64, newest int64) (w []uint64, fresh bool) {
-	if w = c.Last(slot); w != nil && w[0] == code && w[1] == key {
-		return w[2:], false
-	}
-	return c.search(slot, code, key, newest)
-}
-
+// search returns the aggregate of a code and key in slot, one of the latest or a new one of zeros, for the caller to add rows
+// to; fresh says that it is new. It is valid until the next call. newest is that of the entity: what it puts out of reach
+// may be dropped.
 func (c *Cells) search(slot int32, code, key uint64, newest int64) (w []uint64, fresh bool) {
 	all := c.All(slot)
 	for at := len(all) - c.stride; at >= max(0, len(all)-lookBack*c.stride); at -= c.stride {
@@ -301,10 +287,13 @@ func (c *Cells) again(code uint64, newest int64) (uint64, bool) {
 	return uint64(i)<<bucketBits | uint64(c.tiers.Bucket(i, start)), true
 }
 
+// Bytes returns the memory in use, roughly.
+func (c *Cells) Bytes() int64 { return c.Runs.Bytes() + c.places.Bytes() }
+
 // Reset forgets all slots and keeps the memory.
 func (c *Cells) Reset() {
 	c.Runs.Reset()
-	c.places.Forget()
+	c.places.Reset()
 	if c.tiers[0].Hop != 0 {
 		c.low, c.high = 0, 0
 	}

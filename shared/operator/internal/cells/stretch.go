@@ -33,7 +33,7 @@ func (c *Cells) Next() (rows []int32, w []uint64, fresh bool) {
 	if rows = c.feed.rows[from:c.feed.at]; len(rows) == 0 {
 		return nil, nil, false
 	}
-	if w = c.Last(slot); w != nil && w[0] == code { // what Cell does first, without a call
+	if w = c.Last(slot); w != nil && w[0] == code { // as mostly, without a call
 		return rows, w[1:], false
 	}
 	w, fresh = c.search(slot, code, 0, newest)
@@ -108,7 +108,7 @@ func (c *Cells) remember(slot int32, code uint64, latest int) {
 func (c *Cells) Of(key uint64) []uint64 {
 	s := &c.stretch
 	if s.to-s.from < longStretch {
-		if w := c.Last(s.slot); w != nil && w[0] == s.code && w[1] == key { // what KeyCell does first, without a call
+		if w := c.Last(s.slot); w != nil && w[0] == s.code && w[1] == key { // as mostly, without a call
 			return w[2:]
 		}
 		w, _ := c.search(s.slot, s.code, key, s.newest)
