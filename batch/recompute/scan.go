@@ -114,11 +114,12 @@ func reading(gens []*generation, source string) (work, error) {
 
 // pass is one scan of the archive by all workers.
 type pass struct {
-	gens   []*generation
-	budget int64
-	used   atomic.Int64
-	shed   sync.Mutex // held while shards are given up
-	first  bool       // rows are counted in the first pass only
+	gens    []*generation
+	budget  int64
+	used    atomic.Int64
+	shed    sync.Mutex  // held while shards are given up or settled
+	settled atomic.Bool // rows are not put by any more
+	first   bool        // rows are counted in the first pass only
 }
 
 // worker is what one goroutine scans with.
@@ -261,6 +262,9 @@ func (w *worker) flush() {
 		for j := range g.shards {
 			// Each worker begins with another shard, so that they seldom wait for one another.
 			w.fold(g, w.splitters[i], (j+w.number*len(g.shards)/2+w.number)%len(g.shards))
+			if !w.settled.Load() && w.used.Load() > w.budget/settledPart {
+				w.settle()
+			}
 			if w.used.Load() > w.budget { // not behind the last one only: a heap may make as much again as the budget
 				w.giveUp()
 			}
@@ -295,6 +299,27 @@ func (w *worker) fold(g *generation, sp *view.Splitter, number int) {
 	defer s.mu.Unlock()
 	if s.fold != nil {
 		w.used.Add(s.add(sp, number, blocks))
+	}
+}
+
+// settledPart is the part of the budget up to which folds put rows by: while these are folded, both they and the states that
+// come of them are there.
+const settledPart = 2
+
+// settle makes all live shards fold the rows that they have put by.
+func (p *pass) settle() {
+	p.shed.Lock()
+	defer p.shed.Unlock()
+	if p.settled.Swap(true) {
+		return
+	}
+	for _, g := range p.gens {
+		for _, s := range g.shards[g.done:g.limit] {
+			s.mu.Lock()
+			s.fold.Settle()
+			p.used.Add(s.count())
+			s.mu.Unlock()
+		}
 	}
 }
 

@@ -37,6 +37,7 @@ const (
 
 func (s *shard) begin(p *view.Plan) {
 	s.fold, s.last, s.notes, s.events, s.bytes = p.NewFold(), nil, nil, 0, 0
+	s.fold.Defer()
 }
 
 // end frees the shard's memory.
@@ -61,6 +62,11 @@ func (s *shard) add(sp *view.Splitter, number int, blocks *blockRun) (grown int6
 			s.notes = append(s.notes, note{slots[i], block})
 		}
 	}
+	return s.count()
+}
+
+// count counts the shard's memory, and returns by how many bytes it grew since it was counted last.
+func (s *shard) count() (grown int64) {
 	before := s.bytes
 	s.bytes = s.fold.Bytes() + int64(cap(s.notes))*noteBytes + int64(cap(s.last))*lastBytes
 	return s.bytes - before
@@ -106,26 +112,20 @@ func (s *shard) superseded() (starts, blocks []int32) {
 	return starts, blocks
 }
 
-// touchPlaces is how many rows' states are touched before they are written: the order of hashes is all over the slots.
-const touchPlaces = 64
-
 // write gives the shard's rows to the sink of its lane.
 func (s *shard) write(g *generation, n int) error {
 	starts, blocks := s.superseded()
 	head := tile.Header{Kind: g.Kind, Run: g.Run}.Append(nil)
 	var r runfile.Row
-	var ahead [touchPlaces]int32
 	places := s.order()
+	slots := make([]int32, len(places))
 	for i, p := range places {
-		if i%touchPlaces == 0 {
-			some := places[i:min(i+touchPlaces, len(places))]
-			for j, next := range some {
-				ahead[j] = next.slot
-			}
-			s.fold.Touch(ahead[:len(some)])
-		}
+		slots[i] = p.slot
+	}
+	bodies := s.fold.Bodies(slots)
+	for _, p := range places {
 		r.Hash, r.Key = p.hash, s.fold.Key(int(p.slot))
-		r.Tile = s.fold.AppendBody(append(r.Tile[:0], head...), int(p.slot))
+		r.Tile = bodies.Append(append(r.Tile[:0], head...))
 		own := blocks[starts[p.slot]:starts[p.slot+1]]
 		slices.Sort(own)
 		r.Superseded = r.Superseded[:0]

@@ -24,6 +24,30 @@ func (c *Column) Gather(from *Column, rows []int32) {
 	}
 }
 
+// GatherValues is Gather with copies of the bytes, one behind the other. In all they must not pass MaxBytes.
+func (c *Column) GatherValues(from *Column, rows []int32) {
+	if !from.Type.IsBytes() {
+		c.Gather(from, rows)
+		return
+	}
+	c.Type, c.Scale, c.N, c.Index = from.Type, from.Scale, len(rows), nil
+	c.gatherValid(from, rows)
+	c.Offsets = slices.Grow(c.Offsets[:0], len(rows)+1)[:len(rows)+1]
+	end := int32(0)
+	c.Offsets[0] = 0
+	for i, row := range rows {
+		if from.Index != nil {
+			row = from.Index[row]
+		}
+		end += from.Offsets[row+1] - from.Offsets[row]
+		c.Offsets[i+1] = end
+	}
+	c.Bytes = slices.Grow(c.Bytes[:0], int(end))
+	for _, row := range rows {
+		c.Bytes = append(c.Bytes, from.BytesAt(int(row))...)
+	}
+}
+
 // GatherRows returns the given rows of from in the memory of dst, which grows as needed.
 func GatherRows[T int32 | int64 | uint64](dst, from []T, rows []int32) []T {
 	return AppendRows(dst[:0], from, rows)

@@ -60,6 +60,7 @@ func (m *Merger) AppendAnswer(dst []byte, feature int, asOf int64) []byte {
 
 // appendValue appends the JSON form of Value and returns true; of a null it returns dst as it is, and false.
 func (f *Fold) appendValue(dst []byte, slot, feature int, asOf int64) (out []byte, ok bool) {
+	f.Settle()
 	ft := &f.plan.features[feature]
 	if ft.State < 0 {
 		v := f.Value(slot, feature, asOf)

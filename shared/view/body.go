@@ -13,6 +13,12 @@ import (
 
 // AppendBody appends the canonical body (package tile) of a slot's tile to dst. The slot must have an event.
 func (f *Fold) AppendBody(dst []byte, slot int) []byte {
+	f.Settle()
+	return f.appendBody(dst, slot, nil, -1)
+}
+
+// appendBody is AppendBody of a slot of which some states are those of slot local in group; none with -1.
+func (f *Fold) appendBody(dst []byte, slot int, group *Fold, local int32) []byte {
 	e := &f.entities[slot]
 	if e.events == 0 {
 		invariant.Fail("writing the tile of %q, which has no events", f.Key(slot))
@@ -21,7 +27,7 @@ func (f *Fold) AppendBody(dst []byte, slot int) []byte {
 	dst = binary.AppendUvarint(dst, uint64(e.events))
 	dst = f.appendPositions(dst, e)
 	dst = binary.AppendUvarint(dst, uint64(len(f.states)))
-	return f.appendStates(dst, int32(slot))
+	return f.appendStates(dst, int32(slot), group, local)
 }
 
 // appendPositions appends the entity's partitions in order of (source, partition).
@@ -74,6 +80,7 @@ func appendState(dst []byte, states operator.States, slot int32, newest int64) [
 // Merge adds a body to a slot. What the two are of must not overlap. Errors are of class tile.ErrDamaged or
 // operator.ErrState and name the features whose state is damaged; after one of a state the slot is undefined.
 func (f *Fold) Merge(slot int, body []byte) error {
+	f.Settle()
 	if err := f.plan.parseBody(&f.body, body); err != nil {
 		return err
 	}
@@ -146,6 +153,7 @@ func (p *Plan) readersOf(state int) string {
 // Value returns what a feature answers for a slot as of a time, ms, which must not be before Newest(slot). A null stays
 // null: Plan.FeatureValue applies the default.
 func (f *Fold) Value(slot, feature int, asOf int64) operator.Value {
+	f.Settle()
 	ft := &f.plan.features[feature]
 	if ft.State < 0 {
 		return ft.Spec.Ratio.ratio(f.Value(slot, ft.Num, asOf), f.Value(slot, ft.Den, asOf))

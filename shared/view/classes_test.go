@@ -32,6 +32,7 @@ func TestSplitterOfAnyStates(t *testing.T) {
 		batches := small.Batches(r, sources)
 		one, got := whole(p, ofEntities(batches)), map[string]string{}
 		s, folds := p.NewSplitter(2), []*view.Fold{p.NewFold(), p.NewFold()}
+		folds[r.IntN(2)].Defer()
 		for _, b := range batches {
 			if b = bare(t, p, b); r.IntN(2) == 0 {
 				withDictionaries(b)
@@ -43,13 +44,16 @@ func TestSplitterOfAnyStates(t *testing.T) {
 					continue
 				}
 				for shard, f := range folds {
+					if r.IntN(20) == 0 {
+						f.Settle()
+					}
 					s.AddTo(f, shard)
 				}
 				s.Drop()
 			}
 		}
 		for _, f := range folds {
-			maps.Copy(got, bodies(f))
+			maps.Copy(got, written(t, r, f))
 		}
 		sameBodies(t, "in shards", got, bodies(one))
 		if got, want := s.Errors(), one.Errors(); got != want {

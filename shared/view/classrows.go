@@ -27,11 +27,26 @@ type classRows struct {
 	passes  [][]uint64      // as reader.passes; none of a class without filters
 
 	// As they are folded.
-	order  []int32 // which row stands where
+	order    []int32 // which row stands where
+	arranged bool    // whether they stand there: in sorted, which has memory of its own, or in chunk
+	sorted   sortedRows
+	chunk    *sortedRows
+	chosen   chosen // scratch of AddTo
+}
+
+// sortedRows are rows of a class as they are folded.
+type sortedRows struct {
 	batch  column.Batch
-	sorted [][]uint64      // the passes
+	passes [][]uint64
 	rows   []operator.Rows // by binding.states; In points into the batch
-	chosen chosen          // scratch of AddTo
+	bytes  int64           // of memory, about
+}
+
+func newSortedRows(r *reader, class *class, partition int32) *sortedRows {
+	s := &sortedRows{passes: make([][]uint64, len(class.some))}
+	s.batch = column.Batch{Source: r.src, Partition: partition, Cols: make([]column.Column, r.binding.width)}
+	s.rows = r.binding.rowsOf(s.batch.Cols)
+	return s
 }
 
 func newSplitReader(r *reader) *splitReader {
@@ -41,9 +56,7 @@ func newSplitReader(r *reader) *splitReader {
 	for i := range s.classes {
 		c, class := &s.classes[i], &r.binding.classes[i]
 		c.columns = make([]column.Column, len(class.columns))
-		c.passes, c.sorted = make([][]uint64, len(class.some)), make([][]uint64, len(class.some))
-		c.batch.Source, c.batch.Cols = r.src, make([]column.Column, r.binding.width)
-		c.rows = r.binding.rowsOf(c.batch.Cols)
+		c.passes, c.sorted = make([][]uint64, len(class.some)), *newSortedRows(r, class, 0)
 	}
 	return s
 }
@@ -96,7 +109,6 @@ func (r *splitReader) take() {
 }
 
 func (c *classRows) add(r *splitReader, class *class, rows []int32) {
-	c.batch.Partition = r.wide.Partition
 	c.time, c.offset = column.AppendRows(c.time, r.wide.Time, rows), column.AppendRows(c.offset, r.wide.Offset, rows)
 	for i, at := range class.columns {
 		c.columns[i].AppendRows(r.taken[at], rows)
@@ -106,19 +118,41 @@ func (c *classRows) add(r *splitReader, class *class, rows []int32) {
 	}
 }
 
-// gather fills the batch with the rows as they are folded.
-func (c *classRows) gather(class *class, dictionaries []column.Dictionary) {
-	b := &c.batch
-	b.N = len(c.order)
+// arrange returns the rows as they are folded, in memory that is used again.
+func (c *classRows) arrange(r *splitReader, class *class) *sortedRows {
+	if !c.arranged {
+		c.arranged = true
+		c.gather(&c.sorted, r, class, (*column.Column).Gather)
+	}
+	return &c.sorted
+}
+
+// handOn returns the rows as they are folded, for the caller to keep.
+func (c *classRows) handOn(r *splitReader, class *class) *sortedRows {
+	if c.chunk == nil {
+		c.chunk = newSortedRows(r.reader, class, 0)
+		c.gather(c.chunk, r, class, (*column.Column).GatherValues)
+		c.chunk.bytes = int64(len(c.of)) * int64(rowBytes+columnBytes*(len(c.columns)+len(c.passes))) / 2
+		for i := range c.chunk.batch.Cols {
+			c.chunk.bytes += int64(len(c.chunk.batch.Cols[i].Bytes))
+		}
+	}
+	return c.chunk
+}
+
+// gather fills to with the rows as they are folded.
+func (c *classRows) gather(to *sortedRows, r *splitReader, class *class, gather func(c, from *column.Column, rows []int32)) {
+	b := &to.batch
+	b.N, b.Partition = len(c.order), r.wide.Partition
 	b.Time, b.Offset = column.GatherRows(b.Time, c.time, c.order), column.GatherRows(b.Offset, c.offset, c.order)
 	for i, at := range class.columns {
 		if c.columns[i].Type.IsBytes() {
-			c.columns[i].Share(&dictionaries[at])
+			c.columns[i].Share(&r.dictionaries[at])
 		}
-		b.Cols[at].Gather(&c.columns[i], c.order)
+		gather(&b.Cols[at], &c.columns[i], c.order)
 	}
 	for i := range c.passes {
-		c.sorted[i] = column.GatherRows(c.sorted[i], c.passes[i], c.order)
+		to.passes[i] = column.GatherRows(to.passes[i], c.passes[i], c.order)
 	}
 }
 
@@ -129,6 +163,7 @@ func (r *splitReader) forget() {
 	}
 	for i := range r.classes {
 		c := &r.classes[i]
+		c.arranged, c.chunk = false, nil
 		c.of, c.time, c.offset = c.of[:0], c.time[:0], c.offset[:0]
 		for j := range c.columns {
 			c.columns[j].Clear()
@@ -146,12 +181,17 @@ const (
 )
 
 // size returns about how many bytes of memory the rows take, of which so many are of the first class.
-func (r *splitReader) size(rows int) (n int64) {
-	for i := range r.dictionaries {
-		n += r.dictionaries[i].Size()
-	}
+func (r *splitReader) size(rows int) int64 {
+	n := r.dictionaryBytes()
 	for i, rows := range [2]int{rows, len(r.classes[1].of)} {
 		n += int64(rows) * int64(rowBytes+columnBytes*(len(r.classes[i].columns)+len(r.classes[i].passes)))
+	}
+	return n
+}
+
+func (r *splitReader) dictionaryBytes() (n int64) {
+	for i := range r.dictionaries {
+		n += r.dictionaries[i].Size()
 	}
 	return n
 }

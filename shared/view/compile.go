@@ -97,6 +97,7 @@ func (c *compiler) finish() *Plan {
 		p.bindings = append(p.bindings, newBinding(p, s))
 	}
 	p.latest = make([]atomic.Pointer[binding], len(p.bindings))
+	p.deferred = p.deferrable()
 	p.revision = p.hash()
 	p.frameAnswers()
 	return p

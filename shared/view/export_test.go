@@ -6,3 +6,6 @@ func (f *Fold) HoldAll() {
 		f.held[slot] = ^uint64(0) >> (heldBits - min(len(f.states), heldBits))
 	}
 }
+
+// SetGroup makes bodies be written in groups of about so many rows of a partition.
+func (w *Bodies) SetGroup(rows int) { w.groupRows = int32(rows) }

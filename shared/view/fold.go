@@ -23,9 +23,13 @@ type Fold struct {
 	arena    []byte   // the keys, in order of slots
 	parts    []part
 	cells    []cell
-	states   []operator.States // by state
+	states   []operator.States // by state; nil for one that is not the fold's
 	readers  []*reader
 	query    operator.Query
+
+	deferring bool // see deferred.go
+	deferred  []deferred
+	nearby    bool // the states are few enough for the processor's caches
 
 	stamp   uint32
 	touched []int32
@@ -107,6 +111,7 @@ func (f *Fold) Touched() []int32 { return f.touched }
 // Slot returns the slot of a canonical key, a new one without events if the fold has not seen it. Merge a body into it
 // before writing its own.
 func (f *Fold) Slot(key []byte) int {
+	f.Settle()
 	slot := int(f.findOrAdd(Hash(key), key))
 	f.grow()
 	return slot
@@ -143,7 +148,7 @@ func (f *Fold) Reset() {
 	clear(f.table.entries)
 	f.entities, f.newest, f.held, f.arena = f.entities[:0], f.newest[:0], f.held[:0], f.arena[:0]
 	f.parts, f.cells, f.touched = f.parts[:0], f.cells[:0], f.touched[:0]
-	f.stamp = 0
+	f.stamp, f.deferred = 0, nil
 	for _, states := range f.states {
 		if states != nil {
 			states.Reset()
@@ -160,6 +165,9 @@ func (f *Fold) Bytes() int64 {
 			n += sized.Bytes()
 		}
 	}
+	for i := range f.deferred {
+		n += f.deferred[i].bytes
+	}
 	return n
 }
 
@@ -171,6 +179,7 @@ func (f *Fold) Add(b *column.Batch, from, to int) (rows int) {
 	if from < 0 || from > to || to > b.N {
 		invariant.Fail("adding rows [%d,%d) of %d", from, to, b.N)
 	}
+	f.Settle()
 	r := f.reader(b.Source)
 	f.keyed.forget()
 	r.keyRows(&f.keyed, b, from, to)

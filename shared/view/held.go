@@ -44,20 +44,34 @@ func (f *Fold) holdBy(slots []int32, held uint64) {
 	}
 }
 
-// appendStates appends the states of a slot, each behind its length, which of an empty state is all there is.
-func (f *Fold) appendStates(dst []byte, slot int32) []byte {
-	next := 0
-	for held := f.held[slot]; held != 0; held &= held - 1 {
+// appendStates appends the states of a slot, each behind its length, which of an empty state is all there is. Those that
+// are not the fold's are those of slot local in group; all empty with -1.
+func (f *Fold) appendStates(dst []byte, slot int32, group *Fold, local int32) []byte {
+	next, held, newest := 0, f.held[slot], f.newest[slot]
+	if local >= 0 {
+		held |= group.held[local]
+	}
+	for ; held != 0; held &= held - 1 {
 		state := bits.TrailingZeros64(held)
 		dst = append(dst, make([]byte, state-next)...)
-		dst = appendState(dst, f.states[state], slot, f.newest[slot])
+		dst = f.appendState(dst, state, slot, newest, group, local)
 		next = state + 1
 	}
 	for next >= heldBits && next < len(f.states) {
-		dst = appendState(dst, f.states[next], slot, f.newest[slot])
+		dst = f.appendState(dst, next, slot, newest, group, local)
 		next++
 	}
 	return append(dst, make([]byte, len(f.states)-next)...)
+}
+
+func (f *Fold) appendState(dst []byte, state int, slot int32, newest int64, group *Fold, local int32) []byte {
+	switch {
+	case f.states[state] != nil:
+		return appendState(dst, f.states[state], slot, newest)
+	case local >= 0:
+		return appendState(dst, group.states[state], local, newest)
+	}
+	return append(dst, 0)
 }
 
 // Touch reads what AppendBody of some dozen slots will read first: those who write many tiles, in an order that is not

@@ -32,6 +32,7 @@ type Splitter struct {
 	// The same in order, once it is arranged.
 	arranged bool
 	next     []int32 // scratch of arrange, by number of key
+	keys     []int32 // scratch of keysInOrder
 	shards   []shardRows
 
 	reject []uint8 // scratch of accepting
@@ -148,16 +149,34 @@ func (s *Splitter) arrange() {
 	if len(s.keyed.of) == 0 {
 		return
 	}
-	for number, hash := range s.keyed.hash {
-		sh := &s.shards[hash>>s.shift]
-		sh.keys = append(sh.keys, int32(number))
+	for _, number := range s.keysInOrder() {
+		sh := &s.shards[s.keyed.hash[number]>>s.shift]
+		sh.keys = append(sh.keys, number)
 	}
 	s.reader.classes[0].of = s.keyed.of
 	for i := range s.reader.classes {
 		c := &s.reader.classes[i]
 		s.place(c, i)
-		c.gather(&s.reader.binding.classes[i], s.reader.dictionaries)
 	}
+}
+
+// orderBits is by how many of the topmost bits of their hashes keys are put in order.
+const orderBits = 12
+
+func (s *Splitter) keysInOrder() []int32 {
+	var at [1<<orderBits + 1]int32
+	for _, hash := range s.keyed.hash {
+		at[hash>>(64-orderBits)+1]++
+	}
+	for i := 1; i < len(at); i++ {
+		at[i] += at[i-1]
+	}
+	s.keys = slices.Grow(s.keys[:0], len(s.keyed.hash))[:len(s.keyed.hash)]
+	for number, hash := range s.keyed.hash {
+		s.keys[at[hash>>(64-orderBits)]] = int32(number)
+		at[hash>>(64-orderBits)]++
+	}
+	return s.keys
 }
 
 // place finds the order of the rows of a class by counting: how many rows each key has says where they stand.
@@ -200,13 +219,19 @@ func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
 	for i := range r.classes {
 		c := &r.classes[i]
 		c.chosen.runs(sh, i, s.keyed.slot)
+		class := &r.binding.classes[i]
+		if i == 1 && f.defers(r.binding) {
+			f.putBy(c.handOn(r, class), r.binding, sh.from[i], c.chosen.slot, len(s.shards))
+			continue
+		}
+		sorted := c.arrange(r, class)
 		if i == 0 {
-			f.account(&c.chosen, r.binding.rank, &c.batch)
+			f.account(&c.chosen, r.binding.rank, &sorted.batch)
 			f.grow()
 		}
-		f.foldClass(&c.chosen, r.reader, &r.binding.classes[i], &c.batch, c.sorted, c.rows)
+		f.foldClass(&c.chosen, r.reader, class, sorted)
 	}
-	return r.classes[0].batch.Offset[sh.from[0]:sh.to[0]], r.classes[0].chosen.slot
+	return r.classes[0].sorted.batch.Offset[sh.from[0]:sh.to[0]], r.classes[0].chosen.slot
 }
 
 // runs makes c the arranged rows of a shard that are of a class.

@@ -1,6 +1,7 @@
 package view_test
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -61,6 +62,9 @@ func TestSplitterIsAFold(t *testing.T) {
 		folds := make([]*view.Fold, shards)
 		for i := range folds {
 			folds[i] = p.NewFold()
+			if rapid.Bool().Draw(t, "defers") {
+				folds[i].Defer()
+			}
 		}
 		for _, b := range batches {
 			b, from := bare(t, p, b), 0
@@ -78,7 +82,7 @@ func TestSplitterIsAFold(t *testing.T) {
 		}
 		got := map[string]string{}
 		for shard, f := range folds {
-			for key, body := range bodies(f) {
+			for key, body := range written(t, r, f) {
 				if lane.Of(view.Hash([]byte(key)), shards) != shard {
 					t.Fatalf("%s in shard %d of %d", key, shard, shards)
 				}
@@ -87,6 +91,27 @@ func TestSplitterIsAFold(t *testing.T) {
 		}
 		sameBodies(t, "in shards", got, bodies(one))
 	})
+}
+
+// written returns the bodies of a fold as bodies does, or as they are written in some order.
+func written(t *rapid.T, r *rand.Rand, f *view.Fold) map[string]string {
+	if rapid.IntRange(0, 3).Draw(t, "settled") == 0 {
+		f.Settle()
+	}
+	if rapid.IntRange(0, 3).Draw(t, "by slot") == 0 {
+		return bodies(f)
+	}
+	all := map[string]string{}
+	var slots []int32
+	for _, slot := range r.Perm(f.Len()) {
+		slots = append(slots, int32(slot))
+	}
+	w := f.Bodies(slots)
+	w.SetGroup(1 + r.IntN(30))
+	for _, slot := range slots {
+		all[string(f.Key(int(slot)))] = string(w.Append(nil))
+	}
+	return all
 }
 
 // split collects rows and returns how many they are.

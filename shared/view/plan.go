@@ -20,6 +20,8 @@ type Plan struct {
 	// By source rank: the plan bound to the other declaration that was bound last. A process has one of a source, and many
 	// folds: each would compile the expressions again.
 	latest []atomic.Pointer[binding]
+	// deferred says which states a fold may defer, see deferred.go; nil for none.
+	deferred []bool
 }
 
 // Feature is one feature of a plan.

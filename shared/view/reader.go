@@ -215,12 +215,17 @@ func (r *reader) errors() int64 {
 func (f *Fold) foldStates(r *reader, b *column.Batch, to int) {
 	r.load(b, to)
 	r.evaluateFilters()
-	f.foldClass(&f.chosen, r, &r.binding.whole, &r.wide, r.passes, r.rows)
+	f.foldRowsOf(&f.chosen, r, &r.binding.whole, &r.wide, r.passes, r.rows)
 }
 
-// foldClass folds chosen rows of a wide batch into the states of a class. passes tells, by row, which filters it passes;
+// foldClass folds chosen ones of sorted rows into the states of their class.
+func (f *Fold) foldClass(chosen *chosen, r *reader, c *class, rows *sortedRows) {
+	f.foldRowsOf(chosen, r, c, &rows.batch, rows.passes, rows.rows)
+}
+
+// foldRowsOf folds chosen rows of a wide batch into the states of a class. passes tells, by row, which filters it passes;
 // rows has, by state, which columns are its inputs.
-func (f *Fold) foldClass(chosen *chosen, r *reader, c *class, b *column.Batch, passes [][]uint64, rows []operator.Rows) {
+func (f *Fold) foldRowsOf(chosen *chosen, r *reader, c *class, b *column.Batch, passes [][]uint64, rows []operator.Rows) {
 	r.selectRows(chosen, c, passes)
 	f.hold(chosen, r, c)
 	for _, i := range c.states {
@@ -242,6 +247,7 @@ type toucher interface {
 
 func (f *Fold) foldRows(states operator.States, rows *operator.Rows) {
 	t, touches := states.(toucher)
+	touches = touches && !f.nearby
 	row, slot := rows.Row, rows.Slot
 	for len(row) > 0 {
 		n := len(row)

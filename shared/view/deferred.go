@@ -1,0 +1,106 @@
+package view
+
+import (
+	"slices"
+
+	"github.com/tidemark-io/tidemark/shared/invariant"
+)
+
+// A fold that defers puts by the rows of the second class (see class), few as they are, in place of folding them into
+// states that lie all over memory. When its entities are written, the rows of some hundreds of these are folded into
+// states which are made for them, written and forgotten, all in the processor's caches: a state is never fetched from
+// memory, nor moved as it grows. What is written is the same, for a state is a function of its rows in any order.
+
+// deferred are rows that a fold has put by: those of a chunk, which folds of other shards have rows of too, from one on.
+type deferred struct {
+	rows    *sortedRows
+	binding *binding
+	from    int
+	slots   []int32
+	bytes   int64 // of memory, about
+}
+
+// deferrable returns which states are of the second class, by state; none if a state is that of one source only.
+func (p *Plan) deferrable() []bool {
+	deferred := make([]bool, len(p.states))
+	for _, b := range p.bindings {
+		for _, i := range b.classes[1].states {
+			deferred[b.states[i].state] = true
+		}
+	}
+	for _, b := range p.bindings {
+		if !b.defers(deferred) {
+			return nil
+		}
+	}
+	return deferred
+}
+
+// defers tells whether these states are the second class of the binding, as far as they read its source.
+func (b *binding) defers(deferred []bool) bool {
+	for i, class := range b.classes {
+		for _, at := range class.states {
+			if deferred[b.states[at].state] != (i == 1) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Defer makes an empty fold put rows by until Settle, as far as it can. Any other method but AddTo of a splitter, and
+// Bodies, settles first if it must.
+func (f *Fold) Defer() {
+	invariant.Check(len(f.entities) == 0, "deferring in a fold that has %d entities", len(f.entities))
+	if f.deferring || !slices.Contains(f.plan.deferred, true) {
+		return
+	}
+	f.deferring = true
+	for i, deferred := range f.plan.deferred {
+		if deferred {
+			f.states[i] = nil
+		}
+	}
+}
+
+// defers tells whether the fold puts rows by of a declaration of a source. If it puts rows by, but not those, it settles.
+func (f *Fold) defers(b *binding) bool {
+	if f.deferring && b != f.plan.bindings[b.rank] && !b.defers(f.plan.deferred) {
+		f.Settle()
+	}
+	return f.deferring
+}
+
+// Settle folds what was put by into the states of the fold, and puts nothing by from now on.
+func (f *Fold) Settle() {
+	if !f.deferring {
+		return
+	}
+	f.deferring = false
+	for i, deferred := range f.plan.deferred {
+		if deferred {
+			f.states[i] = f.plan.states[i].op.NewStates()
+		}
+	}
+	f.grow()
+	var c chosen
+	for _, d := range f.deferred {
+		c.row, c.slot = c.row[:0], d.slots
+		for i := range d.slots {
+			c.row = append(c.row, int32(d.from+i))
+		}
+		r := f.reader(d.rows.batch.Source)
+		f.foldClass(&c, r, &r.binding.classes[1], d.rows)
+	}
+	f.deferred = nil
+}
+
+// putBy keeps some rows of a chunk, from one on, which belong to these slots. The chunk is that of so many shards.
+func (f *Fold) putBy(rows *sortedRows, b *binding, from int, slots []int32, shards int) {
+	if len(slots) == 0 {
+		return
+	}
+	f.deferred = append(f.deferred, deferred{
+		rows: rows, binding: b, from: from, slots: slices.Clone(slots), bytes: rows.bytes/int64(shards) + 4*int64(len(slots)),
+	})
+}
