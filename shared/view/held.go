@@ -39,8 +39,12 @@ func (f *Fold) holdBy(slots []int32, held uint64) {
 	if held == 0 {
 		return
 	}
+	last := int32(-1)
 	for _, slot := range slots {
-		f.held[slot] |= held
+		if slot != last { // rows of an entity mostly stand side by side
+			f.held[slot] |= held
+			last = slot
+		}
 	}
 }
 

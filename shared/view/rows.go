@@ -247,20 +247,26 @@ func (f *Fold) account(rows *chosen, rank int, b *column.Batch) {
 		return
 	}
 	id := f.partID(rank, b.Partition)
-	for i, row := range rows.row {
-		slot := rows.slot[i]
-		f.newest[slot] = max(f.newest[slot], b.Time[row])
+	for from := 0; from < len(rows.row); {
+		slot, newest, last := rows.slot[from], int64(0), int64(0)
+		to := from
+		for ; to < len(rows.row) && rows.slot[to] == slot; to++ { // rows of an entity mostly stand side by side
+			row := rows.row[to]
+			newest, last = max(newest, b.Time[row]), max(last, b.Offset[row])
+		}
+		f.newest[slot] = max(f.newest[slot], newest)
 		e := &f.entities[slot]
-		e.events++
+		e.events += int64(to - from)
 		if e.part == id {
-			e.last = max(e.last, b.Offset[row])
+			e.last = max(e.last, last)
 		} else {
-			f.raise(e, id, b.Offset[row])
+			f.raise(e, id, last)
 		}
 		if e.stamp != f.stamp {
 			e.stamp = f.stamp
 			f.touched = append(f.touched, slot)
 		}
+		from = to
 	}
 }
 
