@@ -163,8 +163,17 @@ func (e *Engine) write(ctx context.Context, gens []*generation) error {
 			}
 		}
 	}
-	err := parallel(ctx, e.workers(), len(steps), func(_, i int) error {
-		if err := steps[i].run(); err != nil {
+	writers := make([]map[*generation]*view.Bodies, e.workers())
+	err := parallel(ctx, e.workers(), len(steps), func(w, i int) error {
+		if writers[w] == nil {
+			writers[w] = map[*generation]*view.Bodies{}
+		}
+		bodies := writers[w][steps[i].gen]
+		if bodies == nil {
+			bodies = steps[i].gen.Plan.NewBodies()
+			writers[w][steps[i].gen] = bodies
+		}
+		if err := steps[i].run(bodies); err != nil {
 			return fmt.Errorf("writing lane %d of %s: %w", steps[i].lane, steps[i].gen.Task, err)
 		}
 		return nil
@@ -182,13 +191,13 @@ type step struct {
 	shards []*shard
 }
 
-func (st *step) run() error {
+func (st *step) run(bodies *view.Bodies) error {
 	g := st.gen
 	for _, s := range st.shards {
 		g.mu.Lock()
 		g.out.Events += s.events
 		g.mu.Unlock()
-		if err := s.write(g, st.lane); err != nil {
+		if err := s.write(g, st.lane, bodies); err != nil {
 			return err
 		}
 		s.end()

@@ -19,7 +19,9 @@ type shard struct {
 	mu     sync.Mutex
 	fold   *view.Fold // nil while the shard is not live
 	last   []int32    // by slot: number of the block noted last, -1 for none
-	notes  []note
+	notes  [][]note   // those of each add
+	fresh  []note     // scratch of add
+	noted  int        // how many notes there are
 	events int64
 	bytes  int64 // memory, as last counted
 }
@@ -36,12 +38,13 @@ const (
 )
 
 func (s *shard) begin(p *view.Plan) {
-	s.fold, s.last, s.notes, s.events, s.bytes = p.NewFold(), nil, nil, 0, 0
+	s.end()
+	s.fold, s.events = p.NewFold(), 0
 	s.fold.Defer()
 }
 
 // end frees the shard's memory.
-func (s *shard) end() { s.fold, s.last, s.notes, s.bytes = nil, nil, nil, 0 }
+func (s *shard) end() { s.fold, s.last, s.notes, s.fresh, s.noted, s.bytes = nil, nil, nil, nil, 0, 0 }
 
 // add folds the rows at hand in the splitter that are the shard's, and returns by how many bytes its memory grew.
 func (s *shard) add(sp *view.Splitter, number int, blocks *blockRun) (grown int64) {
@@ -51,6 +54,7 @@ func (s *shard) add(sp *view.Splitter, number int, blocks *blockRun) (grown int6
 	for len(s.last) < s.fold.Len() {
 		s.last = append(s.last, -1)
 	}
+	s.fresh = s.fresh[:0]
 	var block int32
 	var all position.Range // offsets of the block
 	for i, offset := range offsets {
@@ -59,16 +63,17 @@ func (s *shard) add(sp *view.Splitter, number int, blocks *blockRun) (grown int6
 		}
 		if s.last[slots[i]] != block {
 			s.last[slots[i]] = block
-			s.notes = append(s.notes, note{slots[i], block})
+			s.fresh = append(s.fresh, note{slots[i], block})
 		}
 	}
+	s.notes, s.noted = append(s.notes, slices.Clone(s.fresh)), s.noted+len(s.fresh)
 	return s.count()
 }
 
 // count counts the shard's memory, and returns by how many bytes it grew since it was counted last.
 func (s *shard) count() (grown int64) {
 	before := s.bytes
-	s.bytes = s.fold.Bytes() + int64(cap(s.notes))*noteBytes + int64(cap(s.last))*lastBytes
+	s.bytes = s.fold.Bytes() + int64(s.noted+cap(s.fresh))*noteBytes + int64(cap(s.last))*lastBytes
 	return s.bytes - before
 }
 
@@ -97,23 +102,27 @@ func (s *shard) order() []place {
 // blocks[starts[i]:starts[i+1]] as far as they are not negative.
 func (s *shard) superseded() (starts, blocks []int32) {
 	starts = make([]int32, s.fold.Len()+1)
-	for _, n := range s.notes {
-		starts[n.slot+1]++
+	for _, notes := range s.notes {
+		for _, n := range notes {
+			starts[n.slot+1]++
+		}
 	}
 	for i := 1; i < len(starts); i++ {
 		starts[i] += starts[i-1]
 	}
-	blocks = make([]int32, len(s.notes))
+	blocks = make([]int32, s.noted)
 	at := slices.Clone(starts)
-	for _, n := range s.notes {
-		blocks[at[n.slot]] = n.block
-		at[n.slot]++
+	for _, notes := range s.notes {
+		for _, n := range notes {
+			blocks[at[n.slot]] = n.block
+			at[n.slot]++
+		}
 	}
 	return starts, blocks
 }
 
-// write gives the shard's rows to the sink of its lane.
-func (s *shard) write(g *generation, n int) error {
+// write gives the shard's rows to the sink of its lane. bodies is what the worker writes with.
+func (s *shard) write(g *generation, n int, bodies *view.Bodies) error {
 	starts, blocks := s.superseded()
 	head := tile.Header{Kind: g.Kind, Run: g.Run}.Append(nil)
 	var r runfile.Row
@@ -122,7 +131,7 @@ func (s *shard) write(g *generation, n int) error {
 	for i, p := range places {
 		slots[i] = p.slot
 	}
-	bodies := s.fold.Bodies(slots)
+	bodies.Begin(s.fold, slots)
 	for _, p := range places {
 		r.Hash, r.Key = p.hash, s.fold.Key(int(p.slot))
 		r.Tile = bodies.Append(append(r.Tile[:0], head...))

@@ -4,22 +4,26 @@ import (
 	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/invariant"
 	"github.com/tidemark-io/tidemark/shared/operator"
 )
 
-// Bodies writes the bodies of a fold's slots, one after the other in a given order. The fold must not be used otherwise
-// until it is done.
+// Bodies writes the bodies of folds, one after the other, each with its slots in a given order. It keeps its memory. Not
+// safe for concurrent use.
 type Bodies struct {
+	plan  *Plan
 	fold  *Fold
 	slots []int32
 	next  int // of slots
 	ahead int // those before are touched
 
 	// Of a fold that defers: the rows of slots[i] are rows[starts[i]:starts[i+1]], those of one part side by side.
-	rows   []deferredRow
-	starts []int32
-	parts  []bodiesPart
-	used   []int32 // scratch of load: the parts that the group has rows of
+	rows     []deferredRow
+	starts   []int32
+	counts   []int32 // scratch of arrange, by slot
+	parts    []bodiesPart
+	gatherer []*gatherer
+	used     []int32 // scratch of load: the parts that the group has rows of
 
 	groupRows int32
 	group     *Fold   // the states of the entities from first up to end, as far as rows are put by
@@ -30,11 +34,11 @@ type Bodies struct {
 
 // bodiesPart is the rows of one partition that are put by.
 type bodiesPart struct {
-	chunks []*sortedRows
-	reader *reader
-	picks  []deferredRow // of a group
-	rows   *sortedRows   // of a group
-	chosen chosen        // of a group
+	*gatherer
+	partition int32
+	chunks    []*sortedRows
+	picks     []deferredRow // of a group
+	slots     []int32       // of the picks
 }
 
 // deferredRow is a row of a chunk.
@@ -47,45 +51,55 @@ const groupRows = 2048
 // touchBodies is how many slots' states are touched before they are written: the order of hashes is all over the slots.
 const touchBodies = 64
 
-// Bodies returns what writes the bodies of these slots, all of which must have an event.
-func (f *Fold) Bodies(slots []int32) *Bodies {
-	w := &Bodies{fold: f, slots: slots, groupRows: groupRows}
-	if f.deferring {
-		w.arrange()
-		w.group = &Fold{plan: f.plan, states: make([]operator.States, len(f.states)), nearby: true}
-		for i := range f.states {
-			if f.states[i] == nil {
-				w.group.states[i] = f.plan.states[i].op.NewStates()
-			}
+// NewBodies returns what writes bodies of folds of the plan.
+func (p *Plan) NewBodies() *Bodies {
+	w := &Bodies{plan: p, groupRows: groupRows, group: &Fold{plan: p, states: make([]operator.States, len(p.states)), nearby: true}}
+	for i, deferred := range p.deferred {
+		if deferred {
+			w.group.states[i] = p.states[i].op.NewStates()
 		}
 	}
 	return w
 }
 
+// Begin makes the next bodies those of these slots of a fold, all of which must have an event. Until they are written the
+// fold must not be used otherwise.
+func (w *Bodies) Begin(f *Fold, slots []int32) {
+	invariant.Check(f.plan == w.plan, "writing bodies of another plan's fold")
+	w.fold, w.slots, w.next, w.ahead, w.first, w.end = f, slots, 0, 0, 0, 0
+	if f.deferring {
+		w.arrange()
+	}
+}
+
 // arrange puts all rows that are put by in the order in which their entities are written.
 func (w *Bodies) arrange() {
-	counts, all := make([]int32, len(w.fold.entities)), 0
+	w.counts = slices.Grow(w.counts[:0], len(w.fold.entities))[:len(w.fold.entities)]
+	clear(w.counts)
 	for i := range w.fold.deferred {
 		for _, slot := range w.fold.deferred[i].slots {
-			counts[slot]++
+			w.counts[slot]++
 		}
-		all += len(w.fold.deferred[i].slots)
 	}
-	w.starts = make([]int32, len(w.slots)+1)
-	at := int32(0)
-	for i, slot := range w.slots {
-		n := counts[slot]
-		w.starts[i], counts[slot] = at, at
-		at += n
+	w.starts = append(w.starts[:0], 0)
+	all := int32(0)
+	for _, slot := range w.slots {
+		n := w.counts[slot]
+		w.counts[slot] = all
+		all += n
+		w.starts = append(w.starts, all)
 	}
-	w.starts[len(w.slots)] = at
-	w.rows = make([]deferredRow, at)
+	w.rows = slices.Grow(w.rows[:0], int(all))[:all]
+	for i := range w.parts {
+		clear(w.parts[i].chunks)
+		w.parts[i].chunks = w.parts[i].chunks[:0]
+	}
 	for i := range w.fold.deferred {
 		d := &w.fold.deferred[i]
 		part, chunk := w.partOf(d)
 		for j, slot := range d.slots {
-			w.rows[counts[slot]] = deferredRow{part, chunk, int32(d.from + j)}
-			counts[slot]++
+			w.rows[w.counts[slot]] = deferredRow{part, chunk, int32(d.from + j)}
+			w.counts[slot]++
 		}
 	}
 }
@@ -93,19 +107,25 @@ func (w *Bodies) arrange() {
 // partOf returns the part that the rows belong to, and which of its chunks they are.
 func (w *Bodies) partOf(d *deferred) (part, chunk int32) {
 	b := &d.rows.batch
-	at := slices.IndexFunc(w.parts, func(p bodiesPart) bool {
-		return p.reader.src == b.Source && p.rows.batch.Partition == b.Partition
-	})
+	at := slices.IndexFunc(w.parts, func(p bodiesPart) bool { return p.reader.src == b.Source && p.partition == b.Partition })
 	if at < 0 {
-		r := newReader(w.fold.plan, d.binding, b.Source)
 		at = len(w.parts)
-		w.parts = append(w.parts, bodiesPart{
-			reader: r, rows: newSortedRows(r, &r.binding.classes[1], b.Partition),
-		})
+		w.parts = append(w.parts, bodiesPart{gatherer: w.gathererOf(d), partition: b.Partition})
 	}
 	p := &w.parts[at]
 	p.chunks = append(p.chunks, d.rows)
 	return int32(at), int32(len(p.chunks) - 1)
+}
+
+func (w *Bodies) gathererOf(d *deferred) *gatherer {
+	for _, g := range w.gatherer {
+		if g.reader.src == d.rows.batch.Source {
+			return g
+		}
+	}
+	r := newReader(w.plan, d.binding, d.rows.batch.Source)
+	w.gatherer = append(w.gatherer, &gatherer{reader: r, rows: newSortedRows(r, &r.binding.classes[1], 0)})
+	return w.gatherer[len(w.gatherer)-1]
 }
 
 // Append appends the body of the next slot to dst.
@@ -138,13 +158,7 @@ func (w *Bodies) load() {
 			g.newest, g.held = append(g.newest, f.newest[w.slots[w.end]]), append(g.held, 0)
 		}
 		w.local = append(w.local, local)
-		for _, one := range rows {
-			p := &w.parts[one.part]
-			if len(p.picks) == 0 {
-				w.used = append(w.used, one.part)
-			}
-			p.picks, p.chosen.slot = append(p.picks, one), append(p.chosen.slot, local)
-		}
+		w.pick(rows, local)
 	}
 	for _, states := range g.states {
 		if states != nil {
@@ -154,37 +168,62 @@ func (w *Bodies) load() {
 	}
 	for _, i := range w.used {
 		p := &w.parts[i]
-		p.gather()
-		g.foldClass(&p.chosen, p.reader, &p.reader.binding.classes[1], p.rows)
-		p.picks, p.chosen.slot = p.picks[:0], p.chosen.slot[:0]
+		p.gather(p)
+		g.foldClass(&chosen{row: p.numbers, slot: p.slots}, p.reader, &p.reader.binding.classes[1], p.rows)
+		p.picks, p.slots = p.picks[:0], p.slots[:0]
 	}
 	w.used = w.used[:0]
 }
 
-// gather makes the part's rows those picked.
-func (p *bodiesPart) gather() {
-	b, n := &p.rows.batch, len(p.picks)
-	b.N = n
-	b.Time, b.Offset = slices.Grow(b.Time[:0], n)[:n], slices.Grow(b.Offset[:0], n)[:n]
-	p.chosen.row = slices.Grow(p.chosen.row[:0], n)[:n]
+// pick makes the rows of an entity, whose slot in the group is local, some of the group's.
+func (w *Bodies) pick(rows []deferredRow, local int32) {
+	for len(rows) > 0 {
+		part, n := rows[0].part, 1
+		for n < len(rows) && rows[n].part == part {
+			n++
+		}
+		p := &w.parts[part]
+		if len(p.picks) == 0 {
+			w.used = append(w.used, part)
+		}
+		p.picks = append(p.picks, rows[:n]...)
+		for range n {
+			p.slots = append(p.slots, local)
+		}
+		rows = rows[n:]
+	}
+}
+
+// gatherer brings the rows of a group of one partition together.
+type gatherer struct {
+	reader  *reader
+	rows    *sortedRows
+	numbers []int32 // of the rows
+}
+
+// gather makes the rows those that a part has picked.
+func (g *gatherer) gather(p *bodiesPart) {
+	b, n := &g.rows.batch, len(p.picks)
+	b.N, b.Partition = n, p.partition
+	b.Time, b.Offset, g.numbers = slices.Grow(b.Time[:0], n)[:n], slices.Grow(b.Offset[:0], n)[:n], slices.Grow(g.numbers[:0], n)[:n]
 	for i, pick := range p.picks {
 		from := &p.chunks[pick.chunk].batch
-		b.Time[i], b.Offset[i], p.chosen.row[i] = from.Time[pick.row], from.Offset[pick.row], int32(i)
+		b.Time[i], b.Offset[i], g.numbers[i] = from.Time[pick.row], from.Offset[pick.row], int32(i)
 	}
-	for i, passes := range p.rows.passes {
+	for i, passes := range g.rows.passes {
 		passes = slices.Grow(passes[:0], n)[:n]
 		for j, pick := range p.picks {
 			passes[j] = p.chunks[pick.chunk].passes[i][pick.row]
 		}
-		p.rows.passes[i] = passes
+		g.rows.passes[i] = passes
 	}
-	for _, at := range p.reader.binding.classes[1].columns {
-		p.gatherColumn(at)
+	for _, at := range g.reader.binding.classes[1].columns {
+		p.gatherColumn(&b.Cols[at], at)
 	}
 }
 
-func (p *bodiesPart) gatherColumn(at int) {
-	c, first := &p.rows.batch.Cols[at], &p.chunks[0].batch.Cols[at]
+func (p *bodiesPart) gatherColumn(c *column.Column, at int) {
+	first := &p.chunks[0].batch.Cols[at]
 	c.Type, c.Scale, c.N = first.Type, first.Scale, len(p.picks)
 	c.Valid = slices.Grow(c.Valid[:0], (c.N+7)/8)[:(c.N+7)/8]
 	clear(c.Valid)
@@ -201,11 +240,12 @@ func (p *bodiesPart) gatherColumn(at int) {
 }
 
 func (p *bodiesPart) gatherBytes(c *column.Column, at int) {
-	c.Offsets, c.Bytes, c.Index = append(c.Offsets[:0], 0), c.Bytes[:0], nil
+	offsets, bytes := append(c.Offsets[:0], 0), c.Bytes[:0]
 	for i, pick := range p.picks {
 		from := &p.chunks[pick.chunk].batch.Cols[at]
-		c.Bytes = append(c.Bytes, from.Bytes[from.Offsets[pick.row]:from.Offsets[pick.row+1]]...)
-		c.Offsets = append(c.Offsets, int32(len(c.Bytes)))
+		bytes = append(bytes, from.Bytes[from.Offsets[pick.row]:from.Offsets[pick.row+1]]...)
+		offsets = append(offsets, int32(len(bytes)))
 		c.Valid[i>>3] |= from.Valid[pick.row>>3] >> (pick.row & 7) & 1 << (i & 7)
 	}
+	c.Offsets, c.Bytes = offsets, bytes
 }

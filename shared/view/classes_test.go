@@ -52,8 +52,9 @@ func TestSplitterOfAnyStates(t *testing.T) {
 				s.Drop()
 			}
 		}
+		w := p.NewBodies()
 		for _, f := range folds {
-			maps.Copy(got, written(t, r, f))
+			maps.Copy(got, written(t, r, w, f))
 		}
 		sameBodies(t, "in shards", got, bodies(one))
 		if got, want := s.Errors(), one.Errors(); got != want {

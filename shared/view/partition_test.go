@@ -80,9 +80,9 @@ func TestSplitterIsAFold(t *testing.T) {
 				}
 			}
 		}
-		got := map[string]string{}
+		got, w := map[string]string{}, p.NewBodies()
 		for shard, f := range folds {
-			for key, body := range written(t, r, f) {
+			for key, body := range written(t, r, w, f) {
 				if lane.Of(view.Hash([]byte(key)), shards) != shard {
 					t.Fatalf("%s in shard %d of %d", key, shard, shards)
 				}
@@ -93,8 +93,8 @@ func TestSplitterIsAFold(t *testing.T) {
 	})
 }
 
-// written returns the bodies of a fold as bodies does, or as they are written in some order.
-func written(t *rapid.T, r *rand.Rand, f *view.Fold) map[string]string {
+// written returns the bodies of a fold as bodies does, or as w writes them in some order.
+func written(t *rapid.T, r *rand.Rand, w *view.Bodies, f *view.Fold) map[string]string {
 	if rapid.IntRange(0, 3).Draw(t, "settled") == 0 {
 		f.Settle()
 	}
@@ -106,8 +106,8 @@ func written(t *rapid.T, r *rand.Rand, f *view.Fold) map[string]string {
 	for _, slot := range r.Perm(f.Len()) {
 		slots = append(slots, int32(slot))
 	}
-	w := f.Bodies(slots)
 	w.SetGroup(1 + r.IntN(30))
+	w.Begin(f, slots)
 	for _, slot := range slots {
 		all[string(f.Key(int(slot)))] = string(w.Append(nil))
 	}

@@ -3,6 +3,7 @@ package view
 import (
 	"bytes"
 	"math"
+	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/invariant"
 )
@@ -65,6 +66,9 @@ func (f *Fold) findOrAdd(hash uint64, key []byte) int32 {
 	}
 	slot = int32(n)
 	f.table.entries[at] = entryOf(hash, slot)
+	if n == cap(f.entities) { // to double costs less than the runtime's steps of a quarter
+		f.entities, f.newest, f.held = slices.Grow(f.entities, max(n, minTable)), slices.Grow(f.newest, max(n, minTable)), slices.Grow(f.held, max(n, minTable))
+	}
 	f.entities = append(f.entities, entity{hash: hash, key: uint64(len(f.arena)), part: -1, more: -1})
 	f.newest, f.held = append(f.newest, 0), append(f.held, 0)
 	f.arena = append(f.arena, key...)
