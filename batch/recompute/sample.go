@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	// Samples is the least number of rows of a run that are computed a second time, if it has as many; there are at most
-	// maxSamples.
-	Samples    = 750
+	// Samples is how many rows of a run are computed a second time, if it has as many; less those that are too large.
+	Samples = 750
+	// maxSamples is how many are kept while the log is scanned.
 	maxSamples = 2 * Samples
 	// MaxSampleEvents is the largest number of events of an entity that is sampled: the oracle takes microseconds an
 	// event and state. The full check has no such bound.
@@ -47,8 +47,7 @@ func (s *sample) tooLarge() bool { return s.events > MaxSampleEvents || s.bytes 
 
 // sampler chooses entities while the log is scanned, and keeps their events: those whose mixed hashes lie below a bound,
 // which sinks whenever there are too many. An entity below the last bound was below all others, so that all of its events
-// are there. They are the entities of the log with the lowest mixed hashes of the run; how many, between Samples and
-// maxSamples, depends on the order in which workers bring them.
+// are there. How many are kept depends on the order in which workers bring them; the Samples that are lowest of all do not.
 type sampler struct {
 	run uint64
 
@@ -130,7 +129,7 @@ func (s *sampler) keep(c *copying, b *column.Batch) {
 	s.kept.add(c, b, s.rows)
 }
 
-// sink lowers the bound so that half of the samples are left.
+// sink lowers the bound so that the lowest Samples are left.
 func (s *sampler) sink() {
 	all := make([]uint64, 0, len(s.samples))
 	for _, one := range s.samples {
@@ -156,6 +155,9 @@ func (s *sampler) place(r *runfile.Row, lane int, row int64, change []byte) {
 
 // judge computes the samples of a task a second time and sets Sampled and, by the first row that differs, Mismatch.
 func (e *Engine) judge(ctx context.Context, g *generation) error {
+	if len(g.sampler.samples) > Samples {
+		g.sampler.sink()
+	}
 	byLane := make([][]*sample, g.Lanes)
 	for _, s := range g.sampler.samples {
 		if !s.tooLarge() {

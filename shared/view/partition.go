@@ -250,8 +250,9 @@ func (c *chosen) runs(sh *shardRows, class int, slotOf []int32) {
 
 // picked are rows of the last batch and the numbers of their keys.
 type picked struct {
-	list []pickedRow
-	rows []int32
+	wanted []bool // by number of key
+	list   []pickedRow
+	rows   []int32
 }
 
 type pickedRow struct{ key, row int32 }
@@ -260,9 +261,17 @@ type pickedRow struct{ key, row int32 }
 // in order; both slices are valid until the next call. Each key comes once.
 func (s *Splitter) Each(wanted func(hash uint64) bool, yield func(hash uint64, key []byte, rows []int32)) {
 	p := &s.picked
-	p.list, p.rows = p.list[:0], p.rows[:0]
+	p.list, p.rows, p.wanted = p.list[:0], p.rows[:0], p.wanted[:0]
+	some := false
+	for _, hash := range s.keyed.hash { // there are fewer keys than rows
+		want := wanted(hash)
+		p.wanted, some = append(p.wanted, want), some || want
+	}
+	if !some {
+		return
+	}
 	for i, key := range s.keyed.of[s.last:] {
-		if wanted(s.keyed.hash[key]) {
+		if p.wanted[key] {
 			p.list = append(p.list, pickedRow{key, s.keyed.row[i]})
 		}
 	}
