@@ -11,7 +11,7 @@ import (
 // Nothing may be appended to c.
 func (c *Column) Gather(from *Column, rows []int32) {
 	c.Type, c.Scale, c.N = from.Type, from.Scale, len(rows)
-	c.gatherValid(from, rows)
+	c.Valid = GatherValid(c.Valid, from, rows)
 	if !from.Type.IsBytes() {
 		c.Ints, c.Index = GatherRows(c.Ints, from.Ints, rows), nil
 		return
@@ -31,7 +31,7 @@ func (c *Column) GatherValues(from *Column, rows []int32) {
 		return
 	}
 	c.Type, c.Scale, c.N, c.Index = from.Type, from.Scale, len(rows), nil
-	c.gatherValid(from, rows)
+	c.Valid = GatherValid(c.Valid, from, rows)
 	c.Offsets = slices.Grow(c.Offsets[:0], len(rows)+1)[:len(rows)+1]
 	end := int32(0)
 	c.Offsets[0] = 0
@@ -53,23 +53,25 @@ func GatherRows[T int32 | int64 | uint64](dst, from []T, rows []int32) []T {
 	return AppendRows(dst[:0], from, rows)
 }
 
-// gatherValid gathers the bitmap of presence, which is mostly without a null, byte by byte.
-func (c *Column) gatherValid(from *Column, rows []int32) {
+// GatherValid returns the bitmap of presence of the given rows of from in the memory of dst, which grows as needed. It is
+// mostly without a null, and gathered byte by byte.
+func GatherValid(dst []byte, from *Column, rows []int32) []byte {
 	valid := from.Valid
-	c.Valid = slices.Grow(c.Valid[:0], (len(rows)+7)/8)
+	dst = slices.Grow(dst[:0], (len(rows)+7)/8)
 	whole := len(rows) &^ 7
 	if allSet(valid, from.N) {
 		for range whole / 8 {
-			c.Valid = append(c.Valid, 0xff)
+			dst = append(dst, 0xff)
 		}
 	} else {
 		for at := 0; at < whole; at += 8 {
-			c.Valid = append(c.Valid, gatherByte(valid, (*[8]int32)(rows[at:])))
+			dst = append(dst, gatherByte(valid, (*[8]int32)(rows[at:])))
 		}
 	}
 	if whole < len(rows) {
-		c.Valid = append(c.Valid, gatherBits(valid, rows[whole:]))
+		dst = append(dst, gatherBits(valid, rows[whole:]))
 	}
+	return dst
 }
 
 // gatherByte is gatherBits of eight rows.

@@ -3,7 +3,6 @@ package view
 import (
 	"slices"
 
-	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/invariant"
 	"github.com/tidemark-io/tidemark/shared/operator"
 )
@@ -18,12 +17,12 @@ type Bodies struct {
 	ahead int // those before are touched
 
 	// Of a fold that defers: the rows of slots[i] are rows[starts[i]:starts[i+1]], those of one part side by side.
-	rows     []deferredRow
-	starts   []int32
-	counts   []int32 // scratch of arrange, by slot
-	parts    []bodiesPart
-	gatherer []*gatherer
-	used     []int32 // scratch of load: the parts that the group has rows of
+	rows      []deferredRow
+	starts    []int32
+	counts    []int32 // scratch of arrange, by slot
+	parts     []bodiesPart
+	gatherers []*gatherer
+	used      []int32 // scratch of load: the parts that the group has rows of
 
 	groupRows int32
 	group     *Fold   // the states of the entities from first up to end, as far as rows are put by
@@ -36,13 +35,16 @@ type Bodies struct {
 type bodiesPart struct {
 	*gatherer
 	partition int32
-	chunks    []*sortedRows
-	picks     []deferredRow // of a group
-	slots     []int32       // of the picks
+	chunks    []*chunk
+	picks     []pick  // of a group
+	slots     []int32 // of the picks
 }
 
-// deferredRow is a row of a chunk.
-type deferredRow struct{ part, chunk, row int32 }
+// deferredRow is a row that is put by: the part, and where in its chunks the row is.
+type deferredRow struct {
+	part int32
+	pick
+}
 
 // groupRows is how many rows of one partition are folded at a time, if there are as many: with the states that come of
 // them they stay in the processor's nearer caches.
@@ -98,7 +100,7 @@ func (w *Bodies) arrange() {
 		d := &w.fold.deferred[i]
 		part, chunk := w.partOf(d)
 		for j, slot := range d.slots {
-			w.rows[w.counts[slot]] = deferredRow{part, chunk, int32(d.from + j)}
+			w.rows[w.counts[slot]] = deferredRow{part, pick{chunk, int32(d.from + j)}}
 			w.counts[slot]++
 		}
 	}
@@ -106,26 +108,25 @@ func (w *Bodies) arrange() {
 
 // partOf returns the part that the rows belong to, and which of its chunks they are.
 func (w *Bodies) partOf(d *deferred) (part, chunk int32) {
-	b := &d.rows.batch
-	at := slices.IndexFunc(w.parts, func(p bodiesPart) bool { return p.reader.src == b.Source && p.partition == b.Partition })
+	k := d.chunk
+	at := slices.IndexFunc(w.parts, func(p bodiesPart) bool { return p.reader.src == k.src && p.partition == k.partition })
 	if at < 0 {
 		at = len(w.parts)
-		w.parts = append(w.parts, bodiesPart{gatherer: w.gathererOf(d), partition: b.Partition})
+		w.parts = append(w.parts, bodiesPart{gatherer: w.gathererOf(k), partition: k.partition})
 	}
 	p := &w.parts[at]
-	p.chunks = append(p.chunks, d.rows)
+	p.chunks = append(p.chunks, k)
 	return int32(at), int32(len(p.chunks) - 1)
 }
 
-func (w *Bodies) gathererOf(d *deferred) *gatherer {
-	for _, g := range w.gatherer {
-		if g.reader.src == d.rows.batch.Source {
+func (w *Bodies) gathererOf(k *chunk) *gatherer {
+	for _, g := range w.gatherers {
+		if g.reader.src == k.src {
 			return g
 		}
 	}
-	r := newReader(w.plan, d.binding, d.rows.batch.Source)
-	w.gatherer = append(w.gatherer, &gatherer{reader: r, rows: newSortedRows(r, &r.binding.classes[1], 0)})
-	return w.gatherer[len(w.gatherer)-1]
+	w.gatherers = append(w.gatherers, newGatherer(w.plan, k))
+	return w.gatherers[len(w.gatherers)-1]
 }
 
 // Append appends the body of the next slot to dst.
@@ -168,7 +169,7 @@ func (w *Bodies) load() {
 	}
 	for _, i := range w.used {
 		p := &w.parts[i]
-		p.gather(p)
+		p.gather(p.chunks, p.picks)
 		g.foldClass(&chosen{row: p.numbers, slot: p.slots}, p.reader, &p.reader.binding.classes[1], p.rows)
 		p.picks, p.slots = p.picks[:0], p.slots[:0]
 	}
@@ -186,66 +187,9 @@ func (w *Bodies) pick(rows []deferredRow, local int32) {
 		if len(p.picks) == 0 {
 			w.used = append(w.used, part)
 		}
-		p.picks = append(p.picks, rows[:n]...)
-		for range n {
-			p.slots = append(p.slots, local)
+		for _, row := range rows[:n] {
+			p.picks, p.slots = append(p.picks, row.pick), append(p.slots, local)
 		}
 		rows = rows[n:]
 	}
-}
-
-// gatherer brings the rows of a group of one partition together.
-type gatherer struct {
-	reader  *reader
-	rows    *sortedRows
-	numbers []int32 // of the rows
-}
-
-// gather makes the rows those that a part has picked.
-func (g *gatherer) gather(p *bodiesPart) {
-	b, n := &g.rows.batch, len(p.picks)
-	b.N, b.Partition = n, p.partition
-	b.Time, b.Offset, g.numbers = slices.Grow(b.Time[:0], n)[:n], slices.Grow(b.Offset[:0], n)[:n], slices.Grow(g.numbers[:0], n)[:n]
-	for i, pick := range p.picks {
-		from := &p.chunks[pick.chunk].batch
-		b.Time[i], b.Offset[i], g.numbers[i] = from.Time[pick.row], from.Offset[pick.row], int32(i)
-	}
-	for i, passes := range g.rows.passes {
-		passes = slices.Grow(passes[:0], n)[:n]
-		for j, pick := range p.picks {
-			passes[j] = p.chunks[pick.chunk].passes[i][pick.row]
-		}
-		g.rows.passes[i] = passes
-	}
-	for _, at := range g.reader.binding.classes[1].columns {
-		p.gatherColumn(&b.Cols[at], at)
-	}
-}
-
-func (p *bodiesPart) gatherColumn(c *column.Column, at int) {
-	first := &p.chunks[0].batch.Cols[at]
-	c.Type, c.Scale, c.N = first.Type, first.Scale, len(p.picks)
-	c.Valid = slices.Grow(c.Valid[:0], (c.N+7)/8)[:(c.N+7)/8]
-	clear(c.Valid)
-	if c.Type.IsBytes() {
-		p.gatherBytes(c, at)
-		return
-	}
-	c.Ints = slices.Grow(c.Ints[:0], c.N)[:c.N]
-	for i, pick := range p.picks {
-		from := &p.chunks[pick.chunk].batch.Cols[at]
-		c.Ints[i] = from.Ints[pick.row]
-		c.Valid[i>>3] |= from.Valid[pick.row>>3] >> (pick.row & 7) & 1 << (i & 7)
-	}
-}
-
-func (p *bodiesPart) gatherBytes(c *column.Column, at int) {
-	offsets, bytes := append(c.Offsets[:0], 0), c.Bytes[:0]
-	for i, pick := range p.picks {
-		from := &p.chunks[pick.chunk].batch.Cols[at]
-		bytes = append(bytes, from.Bytes[from.Offsets[pick.row]:from.Offsets[pick.row+1]]...)
-		offsets = append(offsets, int32(len(bytes)))
-		c.Valid[i>>3] |= from.Valid[pick.row>>3] >> (pick.row & 7) & 1 << (i & 7)
-	}
-	c.Offsets, c.Bytes = offsets, bytes
 }

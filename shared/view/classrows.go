@@ -28,9 +28,9 @@ type classRows struct {
 
 	// As they are folded.
 	order    []int32 // which row stands where
-	arranged bool    // whether they stand there: in sorted, which has memory of its own, or in chunk
-	sorted   sortedRows
-	chunk    *sortedRows
+	arranged bool    // whether they stand there in sorted
+	sorted   *sortedRows
+	chunk    *chunk // the same to be kept, once it was asked for
 	chosen   chosen // scratch of AddTo
 }
 
@@ -39,12 +39,11 @@ type sortedRows struct {
 	batch  column.Batch
 	passes [][]uint64
 	rows   []operator.Rows // by binding.states; In points into the batch
-	bytes  int64           // of memory, about
 }
 
-func newSortedRows(r *reader, class *class, partition int32) *sortedRows {
+func newSortedRows(r *reader, class *class) *sortedRows {
 	s := &sortedRows{passes: make([][]uint64, len(class.some))}
-	s.batch = column.Batch{Source: r.src, Partition: partition, Cols: make([]column.Column, r.binding.width)}
+	s.batch = column.Batch{Source: r.src, Cols: make([]column.Column, r.binding.width)}
 	s.rows = r.binding.rowsOf(s.batch.Cols)
 	return s
 }
@@ -56,7 +55,7 @@ func newSplitReader(r *reader) *splitReader {
 	for i := range s.classes {
 		c, class := &s.classes[i], &r.binding.classes[i]
 		c.columns = make([]column.Column, len(class.columns))
-		c.passes, c.sorted = make([][]uint64, len(class.some)), *newSortedRows(r, class, 0)
+		c.passes, c.sorted = make([][]uint64, len(class.some)), newSortedRows(r, class)
 	}
 	return s
 }
@@ -122,37 +121,32 @@ func (c *classRows) add(r *splitReader, class *class, rows []int32) {
 func (c *classRows) arrange(r *splitReader, class *class) *sortedRows {
 	if !c.arranged {
 		c.arranged = true
-		c.gather(&c.sorted, r, class, (*column.Column).Gather)
+		c.gather(r, class)
 	}
-	return &c.sorted
+	return c.sorted
 }
 
-// handOn returns the rows as they are folded, for the caller to keep.
-func (c *classRows) handOn(r *splitReader, class *class) *sortedRows {
+// packed returns the rows in that order, to be kept.
+func (c *classRows) packed(r *splitReader, class *class) *chunk {
 	if c.chunk == nil {
-		c.chunk = newSortedRows(r.reader, class, 0)
-		c.gather(c.chunk, r, class, (*column.Column).GatherValues)
-		c.chunk.bytes = int64(len(c.of)) * int64(rowBytes+columnBytes*(len(c.columns)+len(c.passes))) / 2
-		for i := range c.chunk.batch.Cols {
-			c.chunk.bytes += int64(len(c.chunk.batch.Cols[i].Bytes))
-		}
+		c.chunk = c.pack(r, class)
 	}
 	return c.chunk
 }
 
-// gather fills to with the rows as they are folded.
-func (c *classRows) gather(to *sortedRows, r *splitReader, class *class, gather func(c, from *column.Column, rows []int32)) {
-	b := &to.batch
+// gather sorts the rows.
+func (c *classRows) gather(r *splitReader, class *class) {
+	b := &c.sorted.batch
 	b.N, b.Partition = len(c.order), r.wide.Partition
 	b.Time, b.Offset = column.GatherRows(b.Time, c.time, c.order), column.GatherRows(b.Offset, c.offset, c.order)
 	for i, at := range class.columns {
 		if c.columns[i].Type.IsBytes() {
 			c.columns[i].Share(&r.dictionaries[at])
 		}
-		gather(&b.Cols[at], &c.columns[i], c.order)
+		b.Cols[at].Gather(&c.columns[i], c.order)
 	}
 	for i := range c.passes {
-		to.passes[i] = column.GatherRows(to.passes[i], c.passes[i], c.order)
+		c.sorted.passes[i] = column.GatherRows(c.sorted.passes[i], c.passes[i], c.order)
 	}
 }
 

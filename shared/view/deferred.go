@@ -13,11 +13,10 @@ import (
 
 // deferred are rows that a fold has put by: those of a chunk, which folds of other shards have rows of too, from one on.
 type deferred struct {
-	rows    *sortedRows
-	binding *binding
-	from    int
-	slots   []int32
-	bytes   int64 // of memory, about
+	*chunk
+	from  int
+	slots []int32
+	bytes int64 // of memory, about
 }
 
 // deferrable returns which states are of the second class, by state; none if a state is that of one source only.
@@ -83,24 +82,22 @@ func (f *Fold) Settle() {
 		}
 	}
 	f.grow()
-	var c chosen
+	var picks []pick
 	for _, d := range f.deferred {
-		c.row, c.slot = c.row[:0], d.slots
+		picks = picks[:0]
 		for i := range d.slots {
-			c.row = append(c.row, int32(d.from+i))
+			picks = append(picks, pick{0, int32(d.from + i)})
 		}
-		r := f.reader(d.rows.batch.Source)
-		f.foldClass(&c, r, &r.binding.classes[1], d.rows)
+		g := newGatherer(f.plan, d.chunk)
+		g.gather([]*chunk{d.chunk}, picks)
+		f.foldClass(&chosen{row: g.numbers, slot: d.slots}, g.reader, &d.binding.classes[1], g.rows)
 	}
 	f.deferred = nil
 }
 
 // putBy keeps some rows of a chunk, from one on, which belong to these slots. The chunk is that of so many shards.
-func (f *Fold) putBy(rows *sortedRows, b *binding, from int, slots []int32, shards int) {
-	if len(slots) == 0 {
-		return
+func (f *Fold) putBy(k *chunk, from int, slots []int32, shards int) {
+	if len(slots) > 0 {
+		f.deferred = append(f.deferred, deferred{k, from, slices.Clone(slots), k.bytes/int64(shards) + 4*int64(len(slots))})
 	}
-	f.deferred = append(f.deferred, deferred{
-		rows: rows, binding: b, from: from, slots: slices.Clone(slots), bytes: rows.bytes/int64(shards) + 4*int64(len(slots)),
-	})
 }

@@ -221,7 +221,7 @@ func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
 		c.chosen.runs(sh, i, s.keyed.slot)
 		class := &r.binding.classes[i]
 		if i == 1 && f.defers(r.binding) {
-			f.putBy(c.handOn(r, class), r.binding, sh.from[i], c.chosen.slot, len(s.shards))
+			f.putBy(c.packed(r, class), sh.from[i], c.chosen.slot, len(s.shards))
 			continue
 		}
 		sorted := c.arrange(r, class)

@@ -1,0 +1,166 @@
+package view
+
+import (
+	"slices"
+
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/schema"
+)
+
+// chunk is rows of the second class that a splitter has collected, in the order in which it adds them to folds: what these
+// put by. It is immutable. Integers take four bytes where they can: many rows lie there until their entities are written,
+// and memory that was never used before costs as much as all that is done with a row here.
+type chunk struct {
+	binding   *binding
+	src       *schema.Source
+	partition int32
+	time      packed
+	offset    packed
+	passes    [][]uint64
+	columns   []packedColumn // by class.columns
+	bytes     int64          // of memory, about
+}
+
+// packedColumn is a column of a chunk.
+type packedColumn struct {
+	typ    schema.Type
+	scale  int
+	valid  []byte
+	packed // of fixed-width types
+
+	// Of bytes: value i is bytes[offsets[i]:offsets[i+1]].
+	offsets []int32
+	bytes   []byte
+}
+
+// packed is integers: the first one, and how much more each is; or each one, if that does not fit.
+type packed struct {
+	first int64
+	more  []int32
+	wide  []int64
+}
+
+// pack packs the given rows of ints.
+func pack(ints []int64, rows []int32) packed {
+	if len(rows) == 0 {
+		return packed{}
+	}
+	p := packed{first: ints[rows[0]], more: make([]int32, len(rows))}
+	lost := int64(0)
+	for i, row := range rows {
+		more := ints[row] - p.first // it may wrap around, as adding it does again
+		p.more[i] = int32(more)
+		lost |= more ^ int64(int32(more))
+	}
+	if lost != 0 {
+		return packed{wide: column.GatherRows(nil, ints, rows)}
+	}
+	return p
+}
+
+// at returns integer i.
+func (p *packed) at(i int32) int64 {
+	if p.wide != nil {
+		return p.wide[i]
+	}
+	return p.first + int64(p.more[i])
+}
+
+func (p *packed) size() int64 { return 4*int64(len(p.more)) + 8*int64(len(p.wide)) }
+
+// pack returns the rows of a class of r in the order in which they are folded.
+func (c *classRows) pack(r *splitReader, class *class) *chunk {
+	k := &chunk{
+		binding: r.binding, src: r.src, partition: r.wide.Partition,
+		time: pack(c.time, c.order), offset: pack(c.offset, c.order), columns: make([]packedColumn, len(class.columns)),
+	}
+	k.bytes = k.time.size() + k.offset.size()
+	for i, at := range class.columns {
+		k.columns[i] = packColumn(&c.columns[i], &r.dictionaries[at], c.order)
+		k.bytes += k.columns[i].size()
+	}
+	for _, passes := range c.passes {
+		k.passes = append(k.passes, column.GatherRows(nil, passes, c.order))
+		k.bytes += 8 * int64(len(c.order))
+	}
+	return k
+}
+
+func packColumn(from *column.Column, d *column.Dictionary, rows []int32) packedColumn {
+	if !from.Type.IsBytes() {
+		p := packedColumn{typ: from.Type, scale: from.Scale, packed: pack(from.Ints, rows)}
+		p.valid = column.GatherValid(nil, from, rows)
+		return p
+	}
+	from.Share(d)
+	var values column.Column
+	values.GatherValues(from, rows)
+	return packedColumn{typ: from.Type, scale: from.Scale, valid: values.Valid, offsets: values.Offsets, bytes: values.Bytes}
+}
+
+func (p *packedColumn) size() int64 {
+	return p.packed.size() + int64(len(p.valid)+len(p.bytes)+4*len(p.offsets))
+}
+
+// gatherer brings rows of chunks together.
+type gatherer struct {
+	reader  *reader
+	rows    *sortedRows
+	numbers []int32 // of the rows
+}
+
+func newGatherer(p *Plan, k *chunk) *gatherer {
+	r := newReader(p, k.binding, k.src)
+	return &gatherer{reader: r, rows: newSortedRows(r, &k.binding.classes[1])}
+}
+
+// pick is a row of a chunk.
+type pick struct{ chunk, row int32 }
+
+// gather makes the rows those picked from some chunks of one partition.
+func (g *gatherer) gather(chunks []*chunk, picks []pick) {
+	b, n := &g.rows.batch, len(picks)
+	b.N, b.Partition = n, chunks[0].partition
+	b.Time, b.Offset, g.numbers = slices.Grow(b.Time[:0], n)[:n], slices.Grow(b.Offset[:0], n)[:n], slices.Grow(g.numbers[:0], n)[:n]
+	for i, at := range picks {
+		k := chunks[at.chunk]
+		b.Time[i], b.Offset[i], g.numbers[i] = k.time.at(at.row), k.offset.at(at.row), int32(i)
+	}
+	for i, passes := range g.rows.passes {
+		passes = slices.Grow(passes[:0], n)[:n]
+		for j, at := range picks {
+			passes[j] = chunks[at.chunk].passes[i][at.row]
+		}
+		g.rows.passes[i] = passes
+	}
+	for i, at := range g.reader.binding.classes[1].columns {
+		gatherColumn(&b.Cols[at], chunks, picks, i)
+	}
+}
+
+func gatherColumn(c *column.Column, chunks []*chunk, picks []pick, i int) {
+	c.Type, c.Scale, c.N = chunks[0].columns[i].typ, chunks[0].columns[i].scale, len(picks)
+	c.Valid = slices.Grow(c.Valid[:0], (c.N+7)/8)[:(c.N+7)/8]
+	clear(c.Valid)
+	if c.Type.IsBytes() {
+		gatherBytes(c, chunks, picks, i)
+		return
+	}
+	c.Ints = slices.Grow(c.Ints[:0], c.N)[:c.N]
+	for j, at := range picks {
+		from := &chunks[at.chunk].columns[i]
+		c.Ints[j] = from.at(at.row)
+		c.Valid[j>>3] |= from.valid[at.row>>3] >> (at.row & 7) & 1 << (j & 7)
+	}
+}
+
+func gatherBytes(c *column.Column, chunks []*chunk, picks []pick, i int) {
+	offsets, bytes := append(c.Offsets[:0], 0), c.Bytes[:0]
+	for j, at := range picks {
+		from := &chunks[at.chunk].columns[i]
+		bytes = append(bytes, from.bytes[from.offsets[at.row]:from.offsets[at.row+1]]...)
+		offsets = append(offsets, int32(len(bytes)))
+		c.Valid[j>>3] |= from.valid[at.row>>3] >> (at.row & 7) & 1 << (j & 7)
+	}
+	c.Offsets, c.Bytes = offsets, bytes
+}
