@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tidemark-io/tidemark/shared/expr"
+	"github.com/tidemark-io/tidemark/shared/invariant"
 	"github.com/tidemark-io/tidemark/shared/schema"
 )
 
@@ -223,6 +224,7 @@ func (p *Plan) bind(src *schema.Source) (*binding, error) {
 			Cure: "a source's fields keep their types; declare a new field",
 		}
 	}
+	invariant.Check(p.deferred == nil || b.defers(p.deferred), "states of %q divided otherwise of another declaration of %s", p.spec.Name, src.Name)
 	p.latest[rank].Store(b)
 	return b, nil
 }

@@ -78,13 +78,27 @@ func ofEntities(batches []*column.Batch) (of []*column.Batch) {
 	return of
 }
 
-// someStates returns a view of some of the features of viewtest.Spec, and up to 130 counts with a filter each.
+// someStates returns a view of some of the features of viewtest.Spec, some with other filters or of one source only, of two of
+// strings, and up to 130 counts with a filter each.
 func someStates(r *rand.Rand) view.Spec {
 	spec := viewtest.Spec()
 	filtered := r.IntN(3) == 0
 	spec.Features = slices.DeleteFunc(spec.Features, func(f view.FeatureSpec) bool {
 		return f.Ratio != nil || filtered && f.Where == "" || r.IntN(3) > 0
 	})
+	spec.Features = append(spec.Features,
+		view.FeatureSpec{Name: "last_note", Op: "last", Value: []string{"note", "item"}, From: "clicks"},
+		view.FeatureSpec{Name: "last_notes", Op: "last_n", Key: []string{"note"}, From: "clicks", N: 3},
+	)
+	for i := range spec.Features {
+		f := &spec.Features[i]
+		if f.Where == "" && (filtered || r.IntN(2) == 0) {
+			f.Where = []string{"kind == 'view'", "secs > 3", "item % 4 == 1", "price != null"}[r.IntN(4)]
+		}
+		if r.IntN(4) == 0 {
+			f.From = "clicks"
+		}
+	}
 	for i := range []int{1, 3, 63, 130}[r.IntN(4)] {
 		f := view.FeatureSpec{Name: fmt.Sprintf("n%d", i), Op: "count", Where: fmt.Sprintf("secs == %d || item == %d", i, i/2)}
 		if r.IntN(4) == 0 {

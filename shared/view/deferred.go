@@ -19,7 +19,7 @@ type deferred struct {
 	bytes int64 // of memory, about
 }
 
-// deferrable returns which states are of the second class, by state; none if a state is that of one source only.
+// deferrable returns which states are of the second class, by state; none if one is so in some sources and not in others.
 func (p *Plan) deferrable() []bool {
 	deferred := make([]bool, len(p.states))
 	for _, b := range p.bindings {
@@ -62,14 +62,6 @@ func (f *Fold) Defer() {
 	}
 }
 
-// defers tells whether the fold puts rows by of a declaration of a source. If it puts rows by, but not those, it settles.
-func (f *Fold) defers(b *binding) bool {
-	if f.deferring && b != f.plan.bindings[b.rank] && !b.defers(f.plan.deferred) {
-		f.Settle()
-	}
-	return f.deferring
-}
-
 // Settle folds what was put by into the states of the fold, and puts nothing by from now on.
 func (f *Fold) Settle() {
 	if !f.deferring {
@@ -83,12 +75,15 @@ func (f *Fold) Settle() {
 	}
 	f.grow()
 	var picks []pick
+	var g *gatherer
 	for _, d := range f.deferred {
 		picks = picks[:0]
 		for i := range d.slots {
 			picks = append(picks, pick{0, int32(d.from + i)})
 		}
-		g := newGatherer(f.plan, d.chunk)
+		if g == nil || g.reader.src != d.src {
+			g = newGatherer(f.plan, d.chunk)
+		}
 		g.gather([]*chunk{d.chunk}, picks)
 		f.foldClass(&chosen{row: g.numbers, slot: d.slots}, g.reader, &d.binding.classes[1], g.rows)
 	}

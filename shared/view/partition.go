@@ -220,7 +220,7 @@ func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
 		c := &r.classes[i]
 		c.chosen.runs(sh, i, s.keyed.slot)
 		class := &r.binding.classes[i]
-		if i == 1 && f.defers(r.binding) {
+		if i == 1 && f.deferring {
 			f.putBy(c.packed(r, class), sh.from[i], c.chosen.slot, len(s.shards))
 			continue
 		}
