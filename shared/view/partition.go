@@ -215,6 +215,9 @@ func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
 	}
 	sh, r := &s.shards[shard], s.reader
 	s.keyed.slot = slices.Grow(s.keyed.slot[:0], len(s.keyed.end))[:len(s.keyed.end)]
+	if f.Len() == 0 {
+		f.table.skip = uint8(64 - s.shift)
+	}
 	f.find(&s.keyed, sh.keys)
 	for i := range r.classes {
 		c := &r.classes[i]

@@ -217,7 +217,7 @@ func (f *Fold) touchKeys(k *keyed, numbers []int32) {
 	var at [touchRows]uint64
 	n, sum := 0, uint64(0)
 	for _, i := range numbers {
-		if slot := slotOf(f.table.entries[k.hash[i]&f.table.mask]); slot >= 0 {
+		if slot := slotOf(f.table.entries[f.table.at(k.hash[i])]); slot >= 0 {
 			slots[n] = slot
 			n++
 		}

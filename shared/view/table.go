@@ -3,6 +3,7 @@ package view
 import (
 	"bytes"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/invariant"
@@ -30,10 +31,18 @@ type entity struct {
 
 // table finds slots by key: open addressing, linear probing, at most half full. An entry is 0 (free), or the upper half
 // of the key's hash over slot+1: a probe leaves the table for the entity and its key only when 32 bits agree.
+//
+// A key's place follows from the topmost bits of its hash, so that keys which come in the order of their hashes find theirs
+// one behind the other.
 type table struct {
 	entries []uint64
 	mask    uint64
+	skip    uint8 // the topmost bits that all hashes have in common: of a fold that holds one shard, the shard's
+	shift   uint8
 }
+
+// at returns the place of a hash.
+func (t *table) at(hash uint64) uint64 { return hash << t.skip >> t.shift }
 
 func entryOf(hash uint64, slot int32) uint64 { return hash&^math.MaxUint32 | uint64(slot+1) }
 
@@ -41,7 +50,7 @@ func slotOf(entry uint64) int32 { return int32(uint32(entry)) - 1 }
 
 // lookup returns the key's slot, or -1 and the place of the free entry where it would be.
 func (f *Fold) lookup(hash uint64, key []byte) (slot int32, at uint64) {
-	for at = hash & f.table.mask; ; at = (at + 1) & f.table.mask {
+	for at = f.table.at(hash); ; at = (at + 1) & f.table.mask {
 		entry := f.table.entries[at]
 		if entry == 0 {
 			return -1, at
@@ -79,10 +88,10 @@ func (f *Fold) findOrAdd(hash uint64, key []byte) int32 {
 }
 
 func (f *Fold) rehash(room int) {
-	f.table.entries, f.table.mask = make([]uint64, room), uint64(room-1)
+	f.table.entries, f.table.mask, f.table.shift = make([]uint64, room), uint64(room-1), uint8(64-bits.TrailingZeros(uint(room)))
 	for slot := range f.entities {
 		hash := f.entities[slot].hash
-		at := hash & f.table.mask
+		at := f.table.at(hash)
 		for f.table.entries[at] != 0 {
 			at = (at + 1) & f.table.mask
 		}
