@@ -13,6 +13,10 @@
 // entities, those of one after those of the other. Workers take shards in turns, each beginning elsewhere, and hold a
 // shard's lock while it folds. In which order rows reach a shard does not matter: states are order-free.
 //
+// States that few rows concern are not folded then: what they read of those rows is put by, packed, until the shard's
+// entities are written, some hundreds at a time, and their states are made, written and forgotten in the processor's caches
+// (view.Fold.Defer, view.Bodies).
+//
 // # Compaction
 //
 // In the hash ranges that a task names, rows are fresh bases: the changes of the run pass by beside the merged rows of
@@ -22,14 +26,15 @@
 //
 // # Memory
 //
-// When the folds outgrow the budget, the upper half of the shards that are still live is given up: their states are
-// freed, what is left is folded to the end and written, and the archive is scanned again for those that were given up.
-// Scanning again costs about a tenth of folding; a spill of rows would have to be written and read once more, and be a
-// format of its own.
+// When the folds, with the rows that they put by, outgrow half the budget, these rows are folded into states as all others
+// are, and none is put by from then on. When the folds outgrow all of it, the upper half of the shards that are still live
+// is given up: their states are freed, what is left is folded to the end and written, and the archive is scanned again for
+// those that were given up. Scanning again costs about a tenth of folding; a spill of rows would have to be written and read
+// once more, and be a format of its own.
 //
 // # Check
 //
-// About a thousand rows of each run, chosen by hash, are computed a second time: their events are kept aside as they are
+// Some hundreds of rows of each run, chosen by hash, are computed a second time: their events are kept aside as they are
 // scanned, folded by the oracle, which shares no code with the folds, and compared with the bytes in the files, or with
 // those that were merged into a fresh base. Meanwhile the files are flushed to the disk: an ended file reads before it is
 // there.

@@ -7,6 +7,10 @@
 // windows share one state, whose tiers serve all of them. The plan's revision is a hash of everything that decides the
 // bytes of states, and of nothing else: two plans of one revision write the same tiles for the same log.
 //
+// Rows reach a fold by Fold.Add, a batch at a time as they come, or by a Splitter, which puts those of several batches in order
+// for the folds of many shards. A fold may put rows by that few of its states read (Fold.Defer) until Bodies writes its
+// entities.
+//
 // A Fold is the one place where events become states, for batch, speed and the check of samples alike: what it gives
 // does not depend on how the log is cut into batches and ranges. A Merger applies the rule of reading a row: its base,
 // the deltas above it, and the block tiles that these do not cover.
