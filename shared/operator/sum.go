@@ -72,13 +72,6 @@ func wideAt(w []uint64) wide.Int { return wide.Int{Hi: int64(w[1]), Lo: w[0]} }
 
 func putWide(w []uint64, v wide.Int) { w[0], w[1] = v.Lo, uint64(v.Hi) }
 
-// addTo adds v to the 128-bit integer in w.
-func addTo(w []uint64, v int64) {
-	lo, carry := bits.Add64(w[0], uint64(v), 0)
-	w[0] = lo
-	w[1] += uint64(v>>63) + carry
-}
-
 // addRows adds these rows of values to the 128-bit integer in w.
 func addRows(w []uint64, values []int64, rows []int32) {
 	lo, hi := w[0], w[1]

@@ -48,18 +48,18 @@ type topKOperator struct {
 	decays     decays
 }
 
-// topKStride is the number of words of an entry: the code of its bucket, the number of its key, the sum of its weights.
+// topKStride is the number of words of an entry: the code of its bucket, the word of its key, the sum of its weights.
 const topKStride = 4
 
 // NewStates implements Operator.
 func (o *topKOperator) NewStates() States {
-	return &topKStates{Cells: cells.New(o.tiers, summed{}, topKStride-2, true), op: o, keys: newNumbered(o.keys.inputs, false)}
+	return &topKStates{Cells: cells.New(o.tiers, summed{}, topKStride-2, true), op: o, keys: newKeyWords(o.keys.inputs)}
 }
 
 type topKStates struct {
 	*cells.Cells
 	op     *topKOperator
-	keys   numbered
+	keys   keyWords
 	picked picked
 
 	alone bool // there is one slot, into which rows are merged
@@ -67,18 +67,14 @@ type topKStates struct {
 	groups []group  // scratch of AppendState
 	scores []scored // scratch of Result
 	list   []listed // scratch of Result
-	where  []int32  // scratch of Result, by key number: place in scores + 1; all 0 between calls
 }
 
 // group is the settled entries of one key: words [from, to).
 type group struct {
 	head     uint64 // of the key's bytes, see headOf
-	key      uint64
+	key      []byte
 	from, to int
 }
-
-// noKey is a number that no key has.
-const noKey = uint64(1<<64 - 1)
 
 // scored is a key and its score.
 type scored struct {
@@ -100,17 +96,11 @@ func (s *topKStates) Fold(r *Rows) {
 	if len(weights) > 0 {
 		r = s.picked.nonzero(r, weights[0])
 	}
-	s.keys.prepare(keys, r.Row)
-	s.Begin(r.Row, r.Slot, r.Time, r.Newest)
-	for from, to := s.NextKeyed(); from < to; from, to = s.NextKeyed() {
-		for i := from; i < to; i++ {
-			weight := int64(1)
-			if len(weights) > 0 {
-				weight = weights[0].Ints[r.Row[i]]
-			}
-			addTo(s.Of(s.keys.at(i)), weight)
-		}
+	rows := cells.Weighted{Rows: r.Row, Slots: r.Slot, Times: r.Time, Newest: r.Newest, Keys: s.keys.of(keys, r.Row)}
+	if len(weights) > 0 {
+		rows.Weights = weights[0].Ints
 	}
+	s.AddWeights(&rows)
 }
 
 // AppendState implements States: the number of keys as uvarint, then each in order of its bytes: the tuple, the group of
@@ -120,24 +110,48 @@ func (s *topKStates) AppendState(dst []byte, slot int32, newest int64) []byte {
 	if len(entries) == 0 {
 		return dst
 	}
-	s.groups = s.groups[:0]
-	for at := 0; at < len(entries); at += s.Stride() {
-		if last := len(s.groups) - 1; last >= 0 && s.groups[last].key == entries[at+1] {
-			s.groups[last].to = at + s.Stride()
-			continue
+	if entries[len(entries)-topKStride+1] >= numberedWord {
+		return s.appendSorted(dst, entries)
+	}
+	keys := 1
+	for at := topKStride; at < len(entries); at += topKStride {
+		if entries[at+1] != entries[at-topKStride+1] {
+			keys++
 		}
-		s.groups = append(s.groups, group{headOf(s.keys.Bytes(entries[at+1])), entries[at+1], at, at + s.Stride()})
+	}
+	dst = wire.AppendUvarint(dst, uint64(keys))
+	for len(entries) > 0 {
+		key, n := entries[1], topKStride
+		for n < len(entries) && entries[n+1] == key {
+			n += topKStride
+		}
+		dst = s.AppendGroup(s.keys.append(dst, key), entries[:n])
+		entries = entries[n:]
+	}
+	return dst
+}
+
+// appendSorted is the same of settled entries that are not in the order of the keys' bytes.
+func (s *topKStates) appendSorted(dst []byte, entries []uint64) []byte {
+	s.groups = s.groups[:0]
+	s.keys.forgetTuples()
+	for at := 0; at < len(entries); {
+		word, from := entries[at+1], at
+		for at += topKStride; at < len(entries) && entries[at+1] == word; {
+			at += topKStride
+		}
+		key := s.keys.bytesOf(word)
+		s.groups = append(s.groups, group{headOf(key), key, from, at})
 	}
 	slices.SortFunc(s.groups, func(a, b group) int {
 		if a.head != b.head {
 			return cmp.Compare(a.head, b.head)
 		}
-		return bytes.Compare(s.keys.Bytes(a.key), s.keys.Bytes(b.key))
+		return bytes.Compare(a.key, b.key)
 	})
 	dst = wire.AppendUvarint(dst, uint64(len(s.groups)))
 	for _, g := range s.groups {
-		dst = append(dst, s.keys.Bytes(g.key)...)
-		dst = s.AppendGroup(dst, entries[g.from:g.to])
+		dst = s.AppendGroup(append(dst, g.key...), entries[g.from:g.to])
 	}
 	return dst
 }
@@ -166,7 +180,7 @@ func (s *topKStates) Merge(slot int32, state []byte, newest int64) error {
 			r.Fail()
 			break
 		}
-		s.MergeGroup(slot, number(key), newest)
+		s.MergeGroup(slot, s.keys.ofTuple(key, number), newest)
 		before = key
 	}
 	if n == 0 || !r.Done() || !s.EndMerge(newest) {
@@ -186,8 +200,9 @@ func (s *topKStates) AppendResult(dst []byte, slot int32, q *Query) ([]byte, boo
 // listOf returns what q lists of slot. Valid until the next call of any method.
 func (s *topKStates) listOf(slot int32, q *Query) []listed {
 	s.list = s.list[:0]
+	s.keys.forgetTuples()
 	for _, x := range s.top(slot, q) {
-		s.list = append(s.list, listed{s.keys.Bytes(x.key), x.score.Float()})
+		s.list = append(s.list, listed{s.keys.bytesOf(x.key), x.score.Float()})
 	}
 	return s.list
 }
@@ -257,14 +272,10 @@ func (s *topKStates) top(slot int32, q *Query) []scored {
 func (s *topKStates) score(slot int32, q *Query) {
 	factors := s.op.decays.of(q)
 	s.scores = s.scores[:0]
-	if n := s.keys.Len(); n > len(s.where) {
-		s.where = append(s.where, make([]int32, n-len(s.where))...)
-	}
 	held := s.Held(q.Window, q.AsOf)
-	all := s.All(slot)
-	before, into := noKey, (*scored)(nil) // the cells of a key mostly lie side by side
-	for at := 0; at+topKStride <= len(all); at += topKStride {
-		w := all[at : at+topKStride : at+topKStride]
+	settled := s.Settled(slot, q.Newest)
+	for at := 0; at+topKStride <= len(settled); at += topKStride {
+		w := settled[at : at+topKStride : at+topKStride]
 		if !held.Has(w[0]) {
 			continue
 		}
@@ -272,25 +283,13 @@ func (s *topKStates) score(slot int32, q *Query) {
 		if factors != nil {
 			factor = factors.at(held.Age(w[0]))
 		}
-		if key := w[1]; key != before {
-			before, into = key, s.scoreOf(key)
+		last := len(s.scores) - 1
+		if last < 0 || s.scores[last].key != w[1] {
+			s.scores = append(s.scores, scored{key: w[1]})
+			last++
 		}
-		into.score.AddMul(wideAt(w[2:]), factor)
+		s.scores[last].score.AddMul(wideAt(w[2:]), factor)
 	}
-	for i := range s.scores {
-		s.where[s.scores[i].key] = 0
-	}
-}
-
-// scoreOf returns the element of scores for a key, a new one if there is none; valid until the next call.
-func (s *topKStates) scoreOf(key uint64) *scored {
-	at := s.where[key]
-	if at == 0 {
-		s.scores = append(s.scores, scored{key: key})
-		at = int32(len(s.scores))
-		s.where[key] = at
-	}
-	return &s.scores[at-1]
 }
 
 // maxInserted is the limit up to which the best are found by insertion: most of the others lose to the last of the best,
@@ -336,7 +335,7 @@ func (s *topKStates) before(a, b *scored) bool {
 	if b.score.Above(&a.score) {
 		return false
 	}
-	return s.keys.Less(a.key, b.key)
+	return s.keys.less(a.key, b.key)
 }
 
 // Reset implements States.

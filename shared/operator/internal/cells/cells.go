@@ -1,11 +1,9 @@
 package cells
 
 import (
-	"cmp"
 	"math"
 
 	"github.com/tidemark-io/tidemark/shared/operator/internal/arena"
-	"github.com/tidemark-io/tidemark/shared/operator/internal/tailsort"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
 	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/window"
@@ -51,22 +49,13 @@ type Cells struct {
 	low, high, near int64
 	code            uint64
 	feed            feed
-	stretch         stretch      // the one that NextKeyed returned last
-	places          arena.Places // of the cells of its slot that have its code, by key, once it is long
-	placed          uint64       // that code
+	table           table // of the cells of the slot that many rows are added to
 
-	refs []ref    // scratch of settle
-	tail []ref    // scratch of collect
-	out  []uint64 // scratch of settle: valid until the next call
+	order order    // scratch of settle
+	out   []uint64 // scratch of settle: valid until the next call
 
 	reader wire.Reader // of the state being merged
 	span   spans       // scratch of the merge
-}
-
-// ref is an entry to be settled: its identity and where it lies among the slot's words.
-type ref struct {
-	key, code uint64
-	at        int
 }
 
 // New returns cells of aggregates of words words for no slots yet.
@@ -165,110 +154,10 @@ func (c *Cells) reserve(slot int32, n int, newest int64) {
 		out := c.settle(slot, newest, true)
 		copy(c.All(slot), out)
 		c.Cut(slot, len(out)/c.stride)
-		c.places.Forget()
 	}
 	if have := c.Len(slot); c.Room(slot) < max(n, have) {
 		c.Reserve(slot, max(n, have))
 	}
-}
-
-// Settled returns the cells of slot at newest: one entry each, without empty ones, in order of key number and code. The
-// slot is left as it is. Valid until the next call of any method.
-func (c *Cells) Settled(slot int32, newest int64) []uint64 {
-	if all := c.All(slot); c.isSettled(all, newest) {
-		return all
-	}
-	return c.settle(slot, newest, false)
-}
-
-// isSettled tells whether settling would change nothing, as it is with most runs: those of few rows, in order of time.
-func (c *Cells) isSettled(all []uint64, newest int64) bool {
-	var before ref
-	for at := 0; at < len(all); at += c.stride {
-		r := ref{code: all[at]}
-		if c.ident > 1 {
-			r.key = all[at+1]
-		}
-		if at > 0 && compareRefs(before, r) >= 0 || c.agg.Empty(all[at+c.ident:at+c.stride]) {
-			return false
-		}
-		if code, ok := c.again(r.code, newest); !ok || code != r.code {
-			return false
-		}
-		before = r
-	}
-	return true
-}
-
-// settle does the work of Settled. With free it releases what the entries that go had outside of their words: then the
-// caller must put the result in their place.
-func (c *Cells) settle(slot int32, newest int64, free bool) []uint64 {
-	all := c.All(slot)
-	c.collect(all, newest, free)
-	out := c.out[:0]
-	for i, r := range c.refs {
-		last := len(out) - c.stride
-		if i > 0 && last >= 0 && out[last] == r.code && (c.ident == 1 || out[last+1] == r.key) {
-			// The entry is combined behind the result, which also spares the run the loser's words.
-			out = append(out, all[r.at:r.at+c.stride]...)
-			dst, src := out[last+c.ident:last+c.stride], out[last+c.stride+c.ident:]
-			c.agg.Combine(dst, src)
-			if free {
-				c.agg.Free(src)
-			}
-			out = out[:last+c.stride]
-			continue
-		}
-		out = append(c.dropEmpty(out, free), all[r.at:r.at+c.stride]...)
-		out[len(out)-c.stride] = r.code
-	}
-	c.out = c.dropEmpty(out, free)
-	return c.out
-}
-
-// collect fills refs with the entries that newest leaves in reach, where they then belong, in order.
-func (c *Cells) collect(all []uint64, newest int64, free bool) {
-	c.refs = c.refs[:0]
-	sorted := 0 // how many refs are in order, from the first on: those that were settled before, if not all
-	for at := 0; at < len(all); at += c.stride {
-		code, ok := c.again(all[at], newest)
-		if !ok {
-			if free {
-				c.agg.Free(all[at+c.ident : at+c.stride])
-			}
-			continue
-		}
-		r := ref{code: code, at: at}
-		if c.ident > 1 {
-			r.key = all[at+1]
-		}
-		if n := len(c.refs); sorted == n && (n == 0 || compareRefs(c.refs[n-1], r) <= 0) {
-			sorted++
-		}
-		c.refs = append(c.refs, r)
-	}
-	if sorted < len(c.refs) {
-		c.tail = tailsort.Sort(c.refs, sorted, c.tail, compareRefs)
-	}
-}
-
-func compareRefs(a, b ref) int {
-	if a.key != b.key {
-		return cmp.Compare(a.key, b.key)
-	}
-	return cmp.Compare(a.code, b.code)
-}
-
-// dropEmpty takes the last entry off out if it is empty: no later one has its identity.
-func (c *Cells) dropEmpty(out []uint64, free bool) []uint64 {
-	last := len(out) - c.stride
-	if last < 0 || !c.agg.Empty(out[last+c.ident:]) {
-		return out
-	}
-	if free {
-		c.agg.Free(out[last+c.ident:])
-	}
-	return out[:last]
 }
 
 // again returns where a cell belongs at newest.
@@ -288,12 +177,12 @@ func (c *Cells) again(code uint64, newest int64) (uint64, bool) {
 }
 
 // Bytes returns the memory in use, roughly.
-func (c *Cells) Bytes() int64 { return c.Runs.Bytes() + c.places.Bytes() }
+func (c *Cells) Bytes() int64 { return c.Runs.Bytes() + c.table.bytes() }
 
 // Reset forgets all slots and keeps the memory.
 func (c *Cells) Reset() {
 	c.Runs.Reset()
-	c.places.Reset()
+	c.table.reset()
 	if c.tiers[0].Hop != 0 {
 		c.low, c.high = 0, 0
 	}

@@ -17,9 +17,25 @@ type numbers struct {
 	sum      bool
 }
 
-func (numbers) Combine([]uint64, []uint64) {}
-func (numbers) Empty([]uint64) bool        { return false }
-func (numbers) Free([]uint64)              {}
+func (numbers) Free([]uint64) {}
+
+func (a numbers) Combine(dst, src []uint64) {
+	if a.maxCount > 0 {
+		dst[0] += src[0]
+		dst, src = dst[1:], src[1:]
+	}
+	if a.sum {
+		lo, carry := bits.Add64(dst[0], src[0], 0)
+		dst[0], dst[1] = lo, dst[1]+src[1]+carry
+	}
+}
+
+func (a numbers) Empty(w []uint64) bool {
+	if a.maxCount > 0 {
+		return w[0] == 0
+	}
+	return w[0]|w[1] == 0
+}
 
 func (a numbers) Append(dst []byte, w []uint64, _ int64) []byte {
 	if a.maxCount > 0 {

@@ -11,14 +11,6 @@ type feed struct {
 	at            int // those before are taken
 }
 
-// stretch is rows of one slot and one bucket, [from, to) of the feed's.
-type stretch struct {
-	from, to int
-	slot     int32
-	code     uint64
-	newest   int64 // of the slot
-}
-
 // Begin makes these rows the ones that Next goes through; slots[i] is that of rows[i]. All four must stay as they are
 // until the end.
 func (c *Cells) Begin(rows, slots []int32, times, newest []int64) {
@@ -74,57 +66,4 @@ func (c *Cells) together() (end int) {
 		end++
 	}
 	return end
-}
-
-// NextKeyed is Next of cells with keys: it returns which rows make the next stretch, [from, to) of those given to Begin,
-// for the caller to add each to the aggregate that Of returns for its key. At the end there are none.
-func (c *Cells) NextKeyed() (from, to int) {
-	s := &c.stretch
-	s.from, s.slot, s.code, s.newest = c.next()
-	s.to = c.feed.at
-	if n := s.to - s.from; n >= longStretch && (!c.places.Of(s.slot) || c.placed != s.code) {
-		c.remember(s.slot, s.code, max(n, lookBack))
-	}
-	return s.from, s.to
-}
-
-// longStretch is how many rows a stretch has at least for which the places of cells are remembered.
-const longStretch = 4
-
-// remember makes the places those of the cells with a code among the latest entries of slot.
-func (c *Cells) remember(slot int32, code uint64, latest int) {
-	c.places.Begin(slot)
-	c.placed = code
-	all, n := c.All(slot), c.Len(slot)
-	for at := max(0, n-latest); at < n; at++ {
-		if w := all[at*c.stride:]; w[0] == code {
-			c.places.Put(w[1], at)
-		}
-	}
-}
-
-// Of returns the aggregate of a key in the stretch that NextKeyed returned, for the caller to add a row to; new ones are
-// all zeros. It is valid until the next call.
-func (c *Cells) Of(key uint64) []uint64 {
-	s := &c.stretch
-	if s.to-s.from < longStretch {
-		if w := c.Last(s.slot); w != nil && w[0] == s.code && w[1] == key { // as mostly, without a call
-			return w[2:]
-		}
-		w, _ := c.search(s.slot, s.code, key, s.newest)
-		return w
-	}
-	if at, ok := c.places.At(key); ok {
-		all := c.All(s.slot)
-		return all[at*c.stride+2 : (at+1)*c.stride]
-	}
-	if c.reserve(s.slot, 1, s.newest); !c.places.Of(s.slot) {
-		c.remember(s.slot, s.code, c.Len(s.slot))
-		if at, ok := c.places.At(key); ok { // it was among those that had not been remembered
-			all := c.All(s.slot)
-			return all[at*c.stride+2 : (at+1)*c.stride]
-		}
-	}
-	c.places.Put(key, c.Len(s.slot))
-	return c.push(s.slot, s.code, key)
 }

@@ -1,0 +1,123 @@
+package operator
+
+import (
+	"bytes"
+
+	"github.com/tidemark-io/tidemark/shared/column"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
+)
+
+// keyWords gives the tuples that rows hold in some columns words, equal ones the same. All slots share them.
+//
+// One or two integers, as most keys are, make a word of themselves, if they are not large: words of such are in the
+// order of the tuples' bytes, nobody looks them up and nobody has to remember them. Other tuples are numbered, in words
+// beyond those.
+type keyWords struct {
+	numbered
+	words  []uint64 // of the rows that are prepared
+	tuples []byte   // scratch of tuple
+}
+
+const (
+	// numberedWord is the bit of a word that says that the others are the number of a tuple.
+	numberedWord = 1 << 63
+	// A word of one integer is the integer, moved up so far that none of those it takes is below 0.
+	singleUp = 1 << 62
+	// A word of two has the second one in its low half; moved up likewise, each.
+	firstUp, firstLimit   = 1 << 30, 1 << 31
+	secondUp, secondLimit = 1 << 31, 1 << 32
+	secondBits            = 32
+)
+
+// newKeyWords returns an empty one.
+func newKeyWords(inputs []Input) keyWords { return keyWords{numbered: newNumbered(inputs, false)} }
+
+// wordOf returns the word of one integer, and whether it has one.
+func wordOf(v int64) (word uint64, ok bool) {
+	word = uint64(v) + singleUp
+	return word, word < numberedWord
+}
+
+// wordOfTwo returns the word of two integers, and whether they have one.
+func wordOfTwo(v, w int64) (word uint64, ok bool) {
+	first, second := uint64(v)+firstUp, uint64(w)+secondUp
+	return first<<secondBits | second, first < firstLimit && second < secondLimit
+}
+
+// of returns the words of the tuples that these rows of the columns have, in which nothing is null; valid until the next
+// call.
+func (k *keyWords) of(cols []*column.Column, rows []int32) []uint64 {
+	k.prepare(cols, rows)
+	k.words = k.words[:0]
+	for i, row := range rows {
+		word, ok := uint64(0), false
+		switch {
+		case !k.quick:
+		case len(cols) == 1:
+			word, ok = wordOf(cols[0].Ints[row])
+		default:
+			word, ok = wordOfTwo(cols[0].Ints[row], cols[1].Ints[row])
+		}
+		if !ok {
+			word = numberedWord | k.at(i)
+		}
+		k.words = append(k.words, word)
+	}
+	return k.words
+}
+
+// ofTuple returns the word of a tuple; number says what its number is if it needs one.
+func (k *keyWords) ofTuple(tuple []byte, number func(tuple []byte) uint64) uint64 {
+	if k.quick {
+		r := wire.NewReader(tuple)
+		word, ok := uint64(0), false
+		if v := r.Int(); len(k.tuple) == 1 {
+			word, ok = wordOf(v)
+		} else {
+			word, ok = wordOfTwo(v, r.Int())
+		}
+		if ok {
+			return word
+		}
+	}
+	return numberedWord | number(tuple)
+}
+
+// append appends the tuple of a word.
+func (k *keyWords) append(dst []byte, word uint64) []byte {
+	switch {
+	case word >= numberedWord:
+		return append(dst, k.Bytes(word&^numberedWord)...)
+	case len(k.tuple) == 1:
+		return wire.AppendInt(dst, int64(word-singleUp))
+	}
+	dst = wire.AppendInt(dst, int64(word>>secondBits)-firstUp)
+	return wire.AppendInt(dst, int64(word&(secondLimit-1))-secondUp)
+}
+
+// bytesOf returns the tuple of a word; it is valid until forgetTuples.
+func (k *keyWords) bytesOf(word uint64) []byte {
+	if word >= numberedWord {
+		return k.Bytes(word &^ numberedWord)
+	}
+	from := len(k.tuples)
+	k.tuples = k.append(k.tuples, word)
+	return k.tuples[from:len(k.tuples):len(k.tuples)]
+}
+
+// forgetTuples ends the use of what bytesOf has returned.
+func (k *keyWords) forgetTuples() { k.tuples = k.tuples[:0] }
+
+// less tells whether a word's tuple is before another one in the order of bytes.
+func (k *keyWords) less(a, b uint64) bool {
+	switch {
+	case a < numberedWord && b < numberedWord:
+		return a < b
+	case a >= numberedWord && b >= numberedWord:
+		return k.Less(a&^numberedWord, b&^numberedWord)
+	}
+	n := len(k.tuples)
+	less := bytes.Compare(k.bytesOf(a), k.bytesOf(b)) < 0
+	k.tuples = k.tuples[:n]
+	return less
+}
