@@ -101,7 +101,18 @@ func (a *Runs) Extend(slot int32, n int) []uint64 {
 	return a.words[from:to:to]
 }
 
-// Cut keeps the first n entries of slot.
+// Open returns the words of all entries of slot, in order, with capacity for all that it can take before it must move: who
+// adds many appends to them and says so by Cut. Valid until an entry is pushed in any slot.
+func (a *Runs) Open(slot int32) []uint64 {
+	r := &a.runs[slot]
+	if r.class < 0 {
+		return nil
+	}
+	at := int(r.off) * a.stride
+	return a.words[at : at+int(r.n)*a.stride : at+a.stride<<r.class]
+}
+
+// Cut makes the entries of slot the first n that lie in its room.
 func (a *Runs) Cut(slot int32, n int) { a.runs[slot].n = uint32(n) }
 
 // Reserve makes room for n more entries of slot.

@@ -22,6 +22,10 @@ func (c *Cells) AppendGroup(dst []byte, entries []uint64) []byte {
 	if len(entries) == 0 {
 		return dst
 	}
+	first, last := entries[0]>>bucketBits, entries[len(entries)-c.stride]>>bucketBits
+	if first == last { // as nearly always
+		return c.appendTier(wire.AppendUvarint(dst, 1<<first), entries)
+	}
 	var tiers uint64
 	for at := 0; at < len(entries); at += c.stride {
 		tiers |= 1 << (entries[at] >> bucketBits)
@@ -50,6 +54,9 @@ func (c *Cells) appendTier(dst []byte, entries []uint64) []byte {
 	}
 	dst = wire.AppendUvarint(dst, uint64(len(entries)/c.stride))
 	next := entries[0] &^ (1<<bucketBits - 1)
+	if c.isPlain {
+		return c.appendRun(dst, entries, next)
+	}
 	for at := 0; at < len(entries); at += c.stride {
 		code := entries[at]
 		dst = wire.AppendUvarint(dst, code-next)

@@ -1,6 +1,11 @@
 package cells
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/tidemark-io/tidemark/shared/operator/internal/wide"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
+)
 
 // Plain is what an Aggregate may be too that consists of a count, of a sum of 128 bits, or of both in this order: its cells
 // are read without a call for each, which most rows of most views are made of. Without a count, a sum of 0 is empty.
@@ -56,6 +61,24 @@ func (c *Cells) readRun(b []byte, entries []uint64, tier int, key, last uint64) 
 		code++
 	}
 	return at
+}
+
+// appendRun appends the cells of a tier with buckets, the first of which has the code first.
+func (c *Cells) appendRun(dst []byte, entries []uint64, first uint64) []byte {
+	next := first
+	for ; len(entries) >= c.stride; entries = entries[c.stride:] {
+		dst = binary.AppendUvarint(dst, entries[0]-next)
+		next = entries[0] + 1
+		w := entries[c.ident:c.stride]
+		if c.plain.maxCount > 0 {
+			dst = binary.AppendUvarint(dst, w[0])
+			w = w[1:]
+		}
+		if c.plain.sum {
+			dst = wire.AppendWide(dst, wide.Int{Hi: int64(w[1]), Lo: w[0]})
+		}
+	}
+	return dst
 }
 
 // read reads an aggregate at b[at] into w, and returns where its numbers end, 0 if it is empty or unusual.

@@ -12,6 +12,7 @@ type table struct {
 	used   int
 	turn   uint32 // of the places that count
 	first  int    // entries before this one are not in the table
+	twice  bool   // a cell was there twice: one of its entries is not in the table either
 }
 
 // place says which entry of the run was put there in a turn.
@@ -22,7 +23,7 @@ const minPlaces = 32
 
 // begin makes the table that of a run, of its entries from the first one on, to which so many rows will be added.
 func (t *table) begin(all []uint64, first, rows int) {
-	t.first = first
+	t.first, t.twice = first, false
 	t.size(max(minPlaces, 2*(len(all)/sumStride-first)+rows))
 	t.fill(all)
 }
@@ -45,9 +46,16 @@ func (t *table) size(n int) {
 // fill puts all entries from the first one on into a table without any.
 func (t *table) fill(all []uint64) {
 	for at := t.first; at < len(all)/sumStride; at++ {
+		if _, ok := t.find(all, all[at*sumStride], all[at*sumStride+1]); ok {
+			t.twice = true
+			continue
+		}
 		t.put(all, at)
 	}
 }
+
+// whole tells whether all entries of the run are in the table.
+func (t *table) whole() bool { return t.first == 0 && !t.twice }
 
 // find returns the entry of a code and a key, and whether it is in the table.
 func (t *table) find(all []uint64, code, key uint64) (at int, ok bool) {

@@ -52,52 +52,80 @@ func (c *Cells) addFew(r *Weighted, from, to int) {
 			continue
 		}
 		w := c.Last(slot)
-		if w == nil {
+		switch {
+		case w == nil:
 			c.Reserve(slot, to-i) // at once, rather than to move at every other row
-			w = c.push(slot, code, key)
-		} else if w[0] == code && w[1] == key {
-			w = w[2:]
-		} else {
+			putSum(c.Extend(slot, 1), code, key, r.weight(row))
+		case w[0] == code && w[1] == key:
+			addTo(w[2:], r.weight(row))
+		default:
 			w, _ = c.search(slot, code, key, newest)
+			addTo(w, r.weight(row))
 		}
-		addTo(w, r.weight(row))
 	}
 }
 
 // addMany is addFew of so many rows that a table of the slot's cells pays.
 func (c *Cells) addMany(r *Weighted, from, to int) {
 	slot := r.Slots[from]
-	newest, had := r.Newest[slot], c.Len(slot)
-	all := c.All(slot)
-	c.table.begin(all, max(0, had-max(to-from, lookBack)), to-from)
+	newest, all := r.Newest[slot], c.Open(slot)
+	c.table.begin(all, max(0, len(all)/sumStride-max(to-from, lookBack)), to-from)
 	for i := from; i < to; i++ {
 		row, key := r.Rows[i], r.Keys[i]
-		code, ok := c.Code(r.Times[row], newest)
-		if !ok {
-			continue
-		}
-		at, ok := c.table.find(all, code, key)
-		if !ok && c.Room(slot) == 0 {
-			if had == 0 { // no cell is there twice, nor out of reach: there is nothing to settle
-				c.Reserve(slot, max(c.Len(slot), manyRows))
-			} else {
-				c.reserve(slot, 1, newest)
-				all = c.All(slot)
-				c.table.begin(all, 0, to-i)
-				at, ok = c.table.find(all, code, key) // it may have been one of those that were not in the table
+		t, code, ok := r.Times[row], c.code, true
+		if t < c.low || t >= c.high || newest-t > c.near {
+			if code, ok = c.place(t, newest); !ok {
+				continue
 			}
 		}
-		if !ok {
-			c.push(slot, code, key)
-			all, at = c.All(slot), c.Len(slot)-1
-			c.table.put(all, at)
+		weight := r.weight(row)
+		at, ok := c.table.find(all, code, key)
+		if !ok && len(all) == cap(all) {
+			all = c.more(all, slot, newest, to-i)
+			at, ok = c.table.find(all, code, key) // it may have been one of those that were not in the table
 		}
-		addTo(all[at*sumStride+2:(at+1)*sumStride], r.weight(row))
+		if ok {
+			addTo(all[at*sumStride+2:(at+1)*sumStride], weight)
+			continue
+		}
+		all = append(all, code, key, uint64(weight), uint64(weight>>63))
+		c.table.put(all, len(all)/sumStride-1)
 	}
+	c.Cut(slot, len(all)/sumStride)
+}
+
+// more makes room in a full slot, to which up to so many rows are still to be added. If no cell is there twice, nor out of
+// reach, there is nothing to settle.
+func (c *Cells) more(all []uint64, slot int32, newest int64, rows int) []uint64 {
+	n := len(all) / sumStride
+	c.Cut(slot, n)
+	if c.table.whole() && c.allStay(all, newest) {
+		c.Reserve(slot, max(n, manyRows))
+		return c.Open(slot)
+	}
+	c.reserve(slot, 1, newest)
+	all = c.Open(slot)
+	c.table.begin(all, 0, rows)
+	return all
+}
+
+// allStay tells whether all cells belong at newest where they are.
+func (c *Cells) allStay(all []uint64, newest int64) bool {
+	for at := 0; at < len(all); at += c.stride {
+		if !c.stays(all[at], newest) {
+			return false
+		}
+	}
+	return true
 }
 
 // sumStride is the number of words of a sum with a key: code, key, the low and the high word.
 const sumStride = 4
+
+// putSum writes all words of an entry.
+func putSum(w []uint64, code, key uint64, v int64) {
+	w[0], w[1], w[2], w[3] = code, key, uint64(v), uint64(v>>63)
+}
 
 // addTo adds v to the 128-bit integer in w.
 func addTo(w []uint64, v int64) {
