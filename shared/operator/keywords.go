@@ -2,6 +2,7 @@ package operator
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
@@ -32,51 +33,71 @@ const (
 // newKeyWords returns an empty one.
 func newKeyWords(inputs []Input) keyWords { return keyWords{numbered: newNumbered(inputs, false)} }
 
-// wordOf returns the word of one integer, and whether it has one.
-func wordOf(v int64) (word uint64, ok bool) {
-	word = uint64(v) + singleUp
-	return word, word < numberedWord
-}
+// wordOf returns the word of one integer; it is numberedWord or more if there is none.
+func wordOf(v int64) uint64 { return uint64(v) + singleUp }
 
-// wordOfTwo returns the word of two integers, and whether they have one.
-func wordOfTwo(v, w int64) (word uint64, ok bool) {
+// wordOfTwo returns the word of two integers; it is numberedWord or more if there is none.
+func wordOfTwo(v, w int64) uint64 {
 	first, second := uint64(v)+firstUp, uint64(w)+secondUp
-	return first<<secondBits | second, first < firstLimit && second < secondLimit
+	if first >= firstLimit || second >= secondLimit {
+		return numberedWord
+	}
+	return first<<secondBits | second
 }
 
 // of returns the words of the tuples that these rows of the columns have, in which nothing is null; valid until the next
 // call.
 func (k *keyWords) of(cols []*column.Column, rows []int32) []uint64 {
+	k.words = slices.Grow(k.words[:0], len(rows))[:len(rows)]
+	if k.small(cols, rows) {
+		return k.words
+	}
 	k.prepare(cols, rows)
-	k.words = k.words[:0]
-	for i, row := range rows {
-		word, ok := uint64(0), false
-		switch {
-		case !k.quick:
-		case len(cols) == 1:
-			word, ok = wordOf(cols[0].Ints[row])
-		default:
-			word, ok = wordOfTwo(cols[0].Ints[row], cols[1].Ints[row])
+	for i, word := range k.words {
+		if word >= numberedWord {
+			k.words[i] = numberedWord | k.at(i)
 		}
-		if !ok {
-			word = numberedWord | k.at(i)
-		}
-		k.words = append(k.words, word)
 	}
 	return k.words
+}
+
+// small fills words with those that are made of integers, the others with numberedWord, and tells whether there are none.
+func (k *keyWords) small(cols []*column.Column, rows []int32) bool {
+	var seen uint64
+	switch {
+	case !k.quick:
+		for i := range k.words {
+			k.words[i] = numberedWord
+		}
+		return false
+	case len(cols) == 1:
+		values := cols[0].Ints
+		for i, row := range rows {
+			word := wordOf(values[row])
+			k.words[i] = word
+			seen |= word
+		}
+	default:
+		first, second := cols[0].Ints, cols[1].Ints
+		for i, row := range rows {
+			word := wordOfTwo(first[row], second[row])
+			k.words[i] = word
+			seen |= word
+		}
+	}
+	return seen < numberedWord
 }
 
 // ofTuple returns the word of a tuple; number says what its number is if it needs one.
 func (k *keyWords) ofTuple(tuple []byte, number func(tuple []byte) uint64) uint64 {
 	if k.quick {
 		r := wire.NewReader(tuple)
-		word, ok := uint64(0), false
-		if v := r.Int(); len(k.tuple) == 1 {
-			word, ok = wordOf(v)
-		} else {
-			word, ok = wordOfTwo(v, r.Int())
+		v := r.Int()
+		word := wordOf(v)
+		if len(k.tuple) > 1 {
+			word = wordOfTwo(v, r.Int())
 		}
-		if ok {
+		if word < numberedWord {
 			return word
 		}
 	}

@@ -31,6 +31,10 @@ func TestRunsAgainstSlices(t *testing.T) {
 				if n := rng.IntN(4); runs.Room(int32(slot)) == 0 || n == 0 {
 					runs.Reserve(int32(slot), 1+n)
 				}
+				open := runs.Open(int32(slot))
+				if room := cap(open) - len(open); !slices.Equal(open, model[slot]) || room != runs.Room(int32(slot))*stride {
+					t.Fatalf("seed %d: slot %d opens as %v with room for %d words", seed, slot, open, room)
+				}
 				w := runs.Push(int32(slot))
 				if slices.ContainsFunc(w, func(v uint64) bool { return v != 0 }) {
 					t.Fatalf("seed %d: a new entry holds %v", seed, w)

@@ -102,6 +102,51 @@ func TestSettledAgainstAMap(t *testing.T) {
 	}
 }
 
+// TestPackedAgainstRefs settles runs by words and, as twin, by refs: entries of few and of many keys, once and several times,
+// early and late, some of which cancel.
+func TestPackedAgainstRefs(t *testing.T) {
+	ts := tiers(t, window.Window{Length: 2000, Hop: 2})
+	packed := 0
+	for seed := range uint64(2000) {
+		rng := rand.New(rand.NewPCG(seed, 4))
+		agg := Aggregate(numbers{0, true})
+		if rng.IntN(3) == 0 {
+			agg = opaque{agg}
+		}
+		keyed := rng.IntN(4) > 0
+		c := New(ts, agg, 2, keyed)
+		c.Grow(1)
+		most, late := 1+rng.Uint64N(1<<rng.IntN(64)), rng.IntN(2) == 0
+		for i := range uint64(rng.IntN(1 + rng.IntN(400))) {
+			c.reserve(0, 1, 2000)
+			code := i / 4
+			if late && rng.IntN(5) == 0 {
+				code = rng.Uint64N(i + 1)
+			}
+			w := c.push(0, code, rng.Uint64N(most))
+			addTo(w, rng.Int64N(5)-2)
+		}
+		newest := 1000 + rng.Int64N(1300)
+		all := c.All(0)
+		if c.pack(all, newest) {
+			packed++
+		}
+		got := slices.Clone(c.settle(0, newest, false))
+		c.out = c.out[:0]
+		c.collect(all, newest, false)
+		for _, r := range c.order.refs {
+			c.join(all[r.at:r.at+c.stride], r.code, false)
+		}
+		c.dropEmpty(false)
+		if !slices.Equal(got, c.out) {
+			t.Fatalf("seed %d: settled by words %v, by refs %v", seed, got, c.out)
+		}
+	}
+	if packed < 500 {
+		t.Errorf("only %d of the runs were packed: the test has lost its point", packed)
+	}
+}
+
 // TestLookBack goes to and fro between two buckets, as rows a little late do: they need no more entries for it.
 func TestLookBack(t *testing.T) {
 	const newest = 100

@@ -18,6 +18,7 @@ func (c *Cells) Settled(slot int32, newest int64) []uint64 {
 
 // isSettled tells whether settling would change nothing, as it is with most runs: those of few rows, in order of time.
 func (c *Cells) isSettled(all []uint64, newest int64) bool {
+	hop := c.tiers[0].Hop
 	var key, code uint64 // of the entry before
 	for at := 0; at < len(all); at += c.stride {
 		w := all[at : at+c.stride : at+c.stride]
@@ -25,7 +26,10 @@ func (c *Cells) isSettled(all []uint64, newest int64) bool {
 		if c.ident > 1 {
 			k = w[1]
 		}
-		if at > 0 && (k < key || k == key && w[0] <= code) || !c.stays(w[0], newest) || c.empty(w[c.ident:]) {
+		if at > 0 && (k < key || k == key && w[0] <= code) || c.empty(w[c.ident:]) {
+			return false
+		}
+		if (w[0]>>bucketBits != 0 || newest-int64(w[0])*hop > c.near) && !c.stays(w[0], newest) {
 			return false
 		}
 		key, code = k, w[0]
@@ -35,12 +39,12 @@ func (c *Cells) isSettled(all []uint64, newest int64) bool {
 
 // stays tells whether a cell belongs at newest where it is.
 func (c *Cells) stays(code uint64, newest int64) bool {
-	if code>>bucketBits == 0 && newest-int64(code)*c.tiers[0].Hop <= c.near { // as mostly, without a call
-		return true
-	}
 	now, ok := c.again(code, newest)
 	return ok && now == code
 }
+
+// sums tells whether the cells are sums with keys.
+func (c *Cells) sums() bool { return c.isPlain && c.ident == 2 && c.plain == plain{sum: true} }
 
 // empty is Aggregate.Empty, of most aggregates without a call.
 func (c *Cells) empty(w []uint64) bool {
@@ -58,15 +62,18 @@ func (c *Cells) empty(w []uint64) bool {
 func (c *Cells) settle(slot int32, newest int64, free bool) []uint64 {
 	all := c.All(slot)
 	c.out = c.out[:0]
-	if o := &c.order; c.pack(all, newest) {
-		for _, p := range o.packed {
-			at := int(p&o.mask) * c.stride
-			c.join(all[at:at+c.stride], all[at], free)
-		}
-	} else {
+	switch o := &c.order; {
+	case !c.pack(all, newest):
 		c.collect(all, newest, free)
 		for _, r := range o.refs {
 			c.join(all[r.at:r.at+c.stride], r.code, free)
+		}
+	case c.sums():
+		c.joinSums(all)
+	default:
+		for _, p := range o.packed {
+			at := int(p&o.mask) * c.stride
+			c.join(all[at:at+c.stride], all[at], free)
 		}
 	}
 	c.dropEmpty(free)
@@ -127,13 +134,13 @@ func (c *Cells) pack(all []uint64, newest int64) bool {
 		return false
 	}
 	lowKey, highKey, lowCode, highCode := ^uint64(0), uint64(0), ^uint64(0), uint64(0)
-	late, before := false, uint64(0)
+	late, before, hop := false, uint64(0), c.tiers[0].Hop
 	for at := 0; at < len(all); at += c.stride {
 		code, key := all[at], uint64(0)
 		if c.ident > 1 {
 			key = all[at+1]
 		}
-		if !c.stays(code, newest) {
+		if (code>>bucketBits != 0 || newest-int64(code)*hop > c.near) && !c.stays(code, newest) { // as a rule no call
 			return false
 		}
 		lowKey, highKey = min(lowKey, key), max(highKey, key)

@@ -46,44 +46,39 @@ func (t *table) size(n int) {
 // fill puts all entries from the first one on into a table without any.
 func (t *table) fill(all []uint64) {
 	for at := t.first; at < len(all)/sumStride; at++ {
-		if _, ok := t.find(all, all[at*sumStride], all[at*sumStride+1]); ok {
+		if _, free, ok := t.find(all, all[at*sumStride], all[at*sumStride+1]); ok {
 			t.twice = true
-			continue
+		} else {
+			t.put(free, all, at)
 		}
-		t.put(all, at)
 	}
 }
 
 // whole tells whether all entries of the run are in the table.
 func (t *table) whole() bool { return t.first == 0 && !t.twice }
 
-// find returns the entry of a code and a key, and whether it is in the table.
-func (t *table) find(all []uint64, code, key uint64) (at int, ok bool) {
+// find returns the entry of a code and a key, and whether it is in the table; if not, the place where it would be.
+func (t *table) find(all []uint64, code, key uint64) (at int, free uint64, ok bool) {
 	mask := uint64(len(t.places) - 1)
-	for i := t.hash(code, key); ; i++ {
-		p := t.places[i&mask]
+	for i := t.hash(code, key) & mask; ; i = (i + 1) & mask {
+		p := t.places[i]
 		if p.turn != t.turn {
-			return 0, false
+			return 0, i, false
 		}
 		if w := all[int(p.at)*sumStride:]; w[1] == key && w[0] == code {
-			return int(p.at), true
+			return int(p.at), i, true
 		}
 	}
 }
 
-// put puts an entry into the table.
-func (t *table) put(all []uint64, at int) {
-	if t.used++; 2*t.used > len(t.places) {
-		t.size(2 * len(t.places))
-		t.fill(all[:(at+1)*sumStride])
+// put puts an entry into the table, the last one of all, at the place that find has returned.
+func (t *table) put(free uint64, all []uint64, at int) {
+	if t.used++; 2*t.used <= len(t.places) {
+		t.places[free] = place{t.turn, uint32(at)}
 		return
 	}
-	mask := uint64(len(t.places) - 1)
-	i := t.hash(all[at*sumStride], all[at*sumStride+1])
-	for t.places[i&mask].turn == t.turn {
-		i++
-	}
-	t.places[i&mask] = place{t.turn, uint32(at)}
+	t.size(2 * len(t.places))
+	t.fill(all[:(at+1)*sumStride])
 }
 
 // hash returns a place for a code and a key: the topmost bits of a product, which all bits count for.

@@ -1,6 +1,9 @@
 package cells
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // Weighted are rows whose weights are added to cells with keys, the aggregates of which are sums of 128 bits: row Rows[i]
 // belongs to slot Slots[i] and has key Keys[i].
@@ -72,24 +75,25 @@ func (c *Cells) addMany(r *Weighted, from, to int) {
 	c.table.begin(all, max(0, len(all)/sumStride-max(to-from, lookBack)), to-from)
 	for i := from; i < to; i++ {
 		row, key := r.Rows[i], r.Keys[i]
-		t, code, ok := r.Times[row], c.code, true
+		t, code := r.Times[row], c.code
 		if t < c.low || t >= c.high || newest-t > c.near {
+			var ok bool
 			if code, ok = c.place(t, newest); !ok {
 				continue
 			}
 		}
 		weight := r.weight(row)
-		at, ok := c.table.find(all, code, key)
+		at, free, ok := c.table.find(all, code, key)
 		if !ok && len(all) == cap(all) {
 			all = c.more(all, slot, newest, to-i)
-			at, ok = c.table.find(all, code, key) // it may have been one of those that were not in the table
+			at, free, ok = c.table.find(all, code, key) // it may have been one of those that were not in the table
 		}
 		if ok {
 			addTo(all[at*sumStride+2:(at+1)*sumStride], weight)
 			continue
 		}
 		all = append(all, code, key, uint64(weight), uint64(weight>>63))
-		c.table.put(all, len(all)/sumStride-1)
+		c.table.put(free, all, len(all)/sumStride-1)
 	}
 	c.Cut(slot, len(all)/sumStride)
 }
@@ -107,6 +111,29 @@ func (c *Cells) more(all []uint64, slot int32, newest int64, rows int) []uint64 
 	all = c.Open(slot)
 	c.table.begin(all, 0, rows)
 	return all
+}
+
+// joinSums is join of all entries that are packed, without a call for each.
+func (c *Cells) joinSums(all []uint64) {
+	o := &c.order
+	out := slices.Grow(c.out[:0], len(all))[:len(all)]
+	n, key, code := 0, uint64(0), ^uint64(0) // of the last one; no code is so high
+	for _, p := range o.packed {
+		at := int(p&o.mask) * sumStride
+		from := all[at : at+sumStride : at+sumStride]
+		if from[0] != code || from[1] != key {
+			if n > 0 && out[n-2]|out[n-1] == 0 {
+				n -= sumStride
+			}
+			code, key = from[0], from[1]
+			copy(out[n:n+sumStride], from)
+			n += sumStride
+			continue
+		}
+		lo, carry := bits.Add64(out[n-2], from[2], 0)
+		out[n-2], out[n-1] = lo, out[n-1]+from[3]+carry
+	}
+	c.out = out[:n]
 }
 
 // allStay tells whether all cells belong at newest where they are.

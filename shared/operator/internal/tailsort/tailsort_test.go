@@ -28,6 +28,31 @@ func TestSortAgainstSorting(t *testing.T) {
 	}
 }
 
+// TestWordsAgainstSorting does the same of words, of which many are more than are compared, and whose low bits say in what
+// order they came.
+func TestWordsAgainstSorting(t *testing.T) {
+	var scratch []uint64
+	for seed := range uint64(3000) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		low := r.IntN(14)
+		s := make([]uint64, r.IntN(1+r.IntN(1<<min(low, 10))))
+		wide, gap := r.IntN(51), r.IntN(30)
+		for i := range s {
+			high := r.Uint64() >> (63 - wide)
+			if r.IntN(2) == 0 {
+				high = high >> gap << gap
+			}
+			s[i] = high<<low | uint64(i)
+		}
+		n := r.IntN(len(s) + 1)
+		slices.Sort(s[:n])
+		want := slices.Sorted(slices.Values(s))
+		if scratch = tailsort.Words(s, n, low, scratch); !slices.Equal(s, want) {
+			t.Fatalf("seed %d: %d words, of which %d are sorted, become %x", seed, len(s), n, s)
+		}
+	}
+}
+
 // BenchmarkSort sorts 200 numbers behind 300.
 func BenchmarkSort(b *testing.B) {
 	const sorted, all = 300, 500
@@ -41,6 +66,12 @@ func BenchmarkSort(b *testing.B) {
 		for b.Loop() {
 			copy(s, from)
 			scratch = tailsort.Sort(s, sorted, scratch, cmp.Compare[uint64])
+		}
+	})
+	b.Run("words", func(b *testing.B) {
+		for b.Loop() {
+			copy(s, from)
+			scratch = tailsort.Words(s, sorted, 0, scratch)
 		}
 	})
 	b.Run("all", func(b *testing.B) {
