@@ -12,11 +12,12 @@
 //
 // # How it lies in memory
 //
-// A slot's cells are a run of entries: identity words (the code: tier and bucket; then the key's number), then the
+// A slot's cells are a run of entries: identity words (the code: tier and bucket; then the key's word), then the
 // words of the aggregate. Rows mostly hit the bucket of the row before, so the entries last written are looked at
 // first; a row that hits none of them appends an entry, duplicate or not. Rows of one slot that follow one another and
-// fall into one bucket are looked up together. When the run's room is used up it is settled: sorted, combined, re-
-// tiered, trimmed. Reading settles into scratch memory and leaves the run alone.
+// fall into one bucket are looked up together; many of one slot that have keys, in a table of its latest cells. When the
+// run's room is used up it is settled: sorted, combined, re-tiered, trimmed. Reading settles into scratch memory and
+// leaves the run alone. To be sorted, an entry's identity and place are packed into one word wherever they fit.
 //
 // The package knows tiers and words; nothing of columns, views or values. Not safe for concurrent use.
 package cells

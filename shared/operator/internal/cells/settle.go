@@ -117,7 +117,7 @@ type order struct {
 	mask   uint64   // of the bits of packed that say which entry it is
 	refs   []ref    // by collect
 
-	spare []uint64 // scratch of pack
+	words []uint64 // memory of packed, and as much again to sort it
 	tail  []ref    // scratch of collect
 }
 
@@ -157,7 +157,8 @@ func (c *Cells) pack(all []uint64, newest int64) bool {
 		return false
 	}
 	o := &c.order
-	o.packed, o.mask = o.packed[:0], 1<<atBits-1
+	o.words = room(o.words, 2*n)
+	o.packed, o.mask = o.words[:n], 1<<atBits-1
 	sorted := 0
 	for i := range n {
 		code, key := all[i*c.stride], uint64(0)
@@ -172,10 +173,19 @@ func (c *Cells) pack(all []uint64, newest int64) bool {
 		if sorted == i && (i == 0 || o.packed[i-1] <= p) {
 			sorted++
 		}
-		o.packed = append(o.packed, p)
+		o.packed[i] = p
 	}
-	o.spare = tailsort.Words(o.packed, sorted, atBits, o.spare)
+	tailsort.Words(o.packed, sorted, atBits, o.words[n:])
 	return true
+}
+
+// room returns n words that hold anything, in the memory of s if it suffices; otherwise in twice as much as is asked for,
+// so that it will.
+func room(s []uint64, n int) []uint64 {
+	if n > cap(s) {
+		s = make([]uint64, 2*n)
+	}
+	return s[:n]
 }
 
 // collect fills refs with the entries that newest leaves in reach, where they then belong, in order.

@@ -1,9 +1,6 @@
 package cells
 
-import (
-	"math/bits"
-	"slices"
-)
+import "math/bits"
 
 // Weighted are rows whose weights are added to cells with keys, the aggregates of which are sums of 128 bits: row Rows[i]
 // belongs to slot Slots[i] and has key Keys[i].
@@ -116,7 +113,7 @@ func (c *Cells) more(all []uint64, slot int32, newest int64, rows int) []uint64 
 // joinSums is join of all entries that are packed, without a call for each.
 func (c *Cells) joinSums(all []uint64) {
 	o := &c.order
-	out := slices.Grow(c.out[:0], len(all))[:len(all)]
+	out := room(c.out, len(all))
 	n, key, code := 0, uint64(0), ^uint64(0) // of the last one; no code is so high
 	for _, p := range o.packed {
 		at := int(p&o.mask) * sumStride

@@ -28,23 +28,22 @@ func Sort[T any](s []T, n int, scratch []T, compare func(a, b T) int) []T {
 	return scratch
 }
 
-// Words is Sort of words. Those of the tail that differ in nothing but their low bits, of which there are so many, must be
-// in order already: then a long tail is sorted by the bytes of the others, in which it needs no comparing.
-func Words(s []uint64, n, low int, scratch []uint64) []uint64 {
+// Words is Sort of words, with spare memory as long as s. Those of the tail that differ in nothing but their low bits, of
+// which there are so many, must be in order already: then a long tail is sorted by the bytes of the others, without
+// comparing any.
+func Words(s []uint64, n, low int, spare []uint64) {
 	tail := s[n:]
-	scratch = slices.Grow(scratch[:0], len(tail))[:len(tail)]
+	left := spare[:len(tail)]
 	if len(tail) < radixLen {
 		slices.Sort(tail)
 	} else {
-		radix(tail, scratch, low)
+		radix(tail, left, low)
 	}
 	if n == 0 || len(tail) == 0 || s[n-1] <= tail[0] {
-		return scratch
+		return
 	}
-	copy(scratch, tail)
-	at := len(s)
-	for left := scratch; len(left) > 0; {
-		at--
+	copy(left, tail)
+	for at := len(s) - 1; len(left) > 0; at-- {
 		if last := left[len(left)-1]; n > 0 && s[n-1] > last {
 			n--
 			s[at] = s[n]
@@ -53,7 +52,6 @@ func Words(s []uint64, n, low int, scratch []uint64) []uint64 {
 			left = left[:len(left)-1]
 		}
 	}
-	return scratch
 }
 
 const (

@@ -31,7 +31,6 @@ func TestSortAgainstSorting(t *testing.T) {
 // TestWordsAgainstSorting does the same of words, of which many are more than are compared, and whose low bits say in what
 // order they came.
 func TestWordsAgainstSorting(t *testing.T) {
-	var scratch []uint64
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		low := r.IntN(14)
@@ -47,7 +46,7 @@ func TestWordsAgainstSorting(t *testing.T) {
 		n := r.IntN(len(s) + 1)
 		slices.Sort(s[:n])
 		want := slices.Sorted(slices.Values(s))
-		if scratch = tailsort.Words(s, n, low, scratch); !slices.Equal(s, want) {
+		if tailsort.Words(s, n, low, make([]uint64, len(s))); !slices.Equal(s, want) {
 			t.Fatalf("seed %d: %d words, of which %d are sorted, become %x", seed, len(s), n, s)
 		}
 	}
@@ -69,9 +68,10 @@ func BenchmarkSort(b *testing.B) {
 		}
 	})
 	b.Run("words", func(b *testing.B) {
+		spare := make([]uint64, all)
 		for b.Loop() {
 			copy(s, from)
-			scratch = tailsort.Words(s, sorted, 0, scratch)
+			tailsort.Words(s, sorted, 0, spare)
 		}
 	})
 	b.Run("all", func(b *testing.B) {
