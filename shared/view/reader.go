@@ -20,7 +20,8 @@ type reader struct {
 	columns []*expr.Evaluator // by binding.columns; nil for one that shows another
 	filters []filter
 	passes  [][]uint64      // by filter/passBits, by row: bit filter%passBits tells whether the row passes
-	picked  []uint64        // scratch of selectRows: passes of the chosen rows
+	picked  []uint64        // scratch of pick
+	some    []uint64        // by pickRows rows that were picked: the filters that any of them passes
 	rows    []operator.Rows // by binding.states; In points into the wide batch
 
 	longKeys int64 // values that were in no key because they are too long
@@ -169,29 +170,58 @@ func (r *reader) notePasses(filter int, passed []int64) {
 
 // selectRows applies the filters of a class to the chosen rows. passes tells, by row, which ones it passes.
 func (r *reader) selectRows(c *chosen, class *class, passes [][]uint64) {
-	n := len(c.row)
-	r.picked = slices.Grow(r.picked[:0], n)[:n]
 	word := -1
+	var picked []uint64
 	for _, i := range class.filters {
 		if i/passBits != word {
 			word = i / passBits
-			of := passes[word]
-			for at, row := range c.row {
-				r.picked[at] = of[row]
-			}
+			picked = r.pick(c.row, passes[word])
 		}
-		r.filters[i].pick(c, r.picked, i%passBits)
+		r.filters[i].pick(c, picked, r.some, i%passBits)
 	}
+}
+
+// pickRows is how many rows a filter passes over at a time that none of them passes: most filters pass few rows.
+const pickRows = 32
+
+// pick returns the words of rows, and makes some the bits that each pickRows of them have.
+func (r *reader) pick(rows []int32, words []uint64) (picked []uint64) {
+	n := len(rows)
+	if n > 0 && int(rows[n-1]-rows[0]) == n-1 {
+		picked = words[rows[0]:][:n] // rows ascend: these stand side by side
+	} else {
+		r.picked = slices.Grow(r.picked[:0], n)[:n]
+		for i, row := range rows {
+			r.picked[i] = words[row]
+		}
+		picked = r.picked
+	}
+	r.some = r.some[:0]
+	for from := 0; from < n; from += pickRows {
+		some := uint64(0)
+		for _, word := range picked[from:min(from+pickRows, n)] {
+			some |= word
+		}
+		r.some = append(r.some, some)
+	}
+	return picked
 }
 
 // pick makes f's rows those of the chosen ones whose word of passes has the bit. Each is written, and stays if it passes:
 // which ones do is beyond what a processor guesses, and a wrong guess costs more than ten writes.
-func (f *filter) pick(c *chosen, passes []uint64, bit int) {
+func (f *filter) pick(c *chosen, passes, some []uint64, bit int) {
 	row, slot := slices.Grow(f.row[:0], len(passes))[:len(passes)], slices.Grow(f.slot[:0], len(passes))[:len(passes)]
 	n := 0
-	for at, pass := range passes {
-		row[n], slot[n] = c.row[at], c.slot[at]
-		n += int(pass >> bit & 1)
+	for i, any := range some {
+		if any>>bit&1 == 0 {
+			continue
+		}
+		from, to := i*pickRows, min((i+1)*pickRows, len(passes))
+		rows, slots := c.row[from:to], c.slot[from:to]
+		for at, pass := range passes[from:to] {
+			row[n], slot[n] = rows[at], slots[at]
+			n += int(pass >> bit & 1)
+		}
 	}
 	f.row, f.slot = row[:n], slot[:n]
 }
