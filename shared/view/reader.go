@@ -212,8 +212,8 @@ func (r *reader) pick(rows []int32, words []uint64) (picked []uint64) {
 func (f *filter) pick(c *chosen, passes, some []uint64, bit int) {
 	row, slot := slices.Grow(f.row[:0], len(passes))[:len(passes)], slices.Grow(f.slot[:0], len(passes))[:len(passes)]
 	n := 0
-	for i, any := range some {
-		if any>>bit&1 == 0 {
+	for i, bits := range some {
+		if bits>>bit&1 == 0 {
 			continue
 		}
 		from, to := i*pickRows, min((i+1)*pickRows, len(passes))
