@@ -150,9 +150,9 @@ func (c *Cells) reserve(slot int32, n int, newest int64) {
 	if c.Room(slot) >= n {
 		return
 	}
-	if had := c.Len(slot); had > lookBack {
+	if all := c.All(slot); len(all) > lookBack*c.stride && !c.isSettled(all, newest) {
 		out := c.settle(slot, newest, true)
-		copy(c.All(slot), out)
+		copy(all, out)
 		c.Cut(slot, len(out)/c.stride)
 	}
 	if have := c.Len(slot); c.Room(slot) < max(n, have) {

@@ -21,32 +21,28 @@ func (c *Cells) Begin(rows, slots []int32, times, newest []int64) {
 // that it is new and all zeros. It is valid until the next call. Rows that no reader reaches are passed over. At the end it
 // returns no rows.
 func (c *Cells) Next() (rows []int32, w []uint64, fresh bool) {
-	from, slot, code, newest := c.next()
-	if rows = c.feed.rows[from:c.feed.at]; len(rows) == 0 {
-		return nil, nil, false
-	}
-	if w = c.Last(slot); w != nil && w[0] == code { // as mostly, without a call
-		return rows, w[1:], false
-	}
-	w, fresh = c.search(slot, code, 0, newest)
-	return rows, w, fresh
-}
-
-// next takes the next stretch that readers reach: the rows from from on. At the end it takes none.
-func (c *Cells) next() (from int, slot int32, code uint64, newest int64) {
 	f := &c.feed
 	for f.at < len(f.rows) {
-		from, slot = f.at, f.slots[f.at]
-		newest = f.newest[slot]
-		code, ok := c.Code(f.times[f.rows[from]], newest)
+		from := f.at
+		slot, t := f.slots[from], f.times[f.rows[from]]
+		newest, code, ok := f.newest[slot], c.code, true
+		if t < c.low || t >= c.high || newest-t > c.near { // otherwise it is as Code says, without a call
+			code, ok = c.place(t, newest)
+		}
 		if f.at++; f.at < len(f.slots) && f.slots[f.at] == slot {
 			f.at = c.together()
 		}
-		if ok {
-			return from, slot, code, newest
+		if !ok {
+			continue
 		}
+		rows = f.rows[from:f.at]
+		if w = c.Last(slot); w != nil && w[0] == code { // as mostly, without a call
+			return rows, w[1:], false
+		}
+		w, fresh = c.search(slot, code, 0, newest)
+		return rows, w, fresh
 	}
-	return f.at, 0, 0, 0
+	return nil, nil, false
 }
 
 // together returns where the rows end that are of the same slot as the one before, and of the bucket of the finest hop that
