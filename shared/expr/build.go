@@ -167,6 +167,9 @@ func (e *Evaluator) buildInt(n *node) intKernel {
 	if k := e.newSteps(n); k != nil {
 		return k
 	}
+	if k := e.newGivenCode(n); k != nil {
+		return k
+	}
 	switch n.op {
 	case opConst:
 		return newIntConst(n)

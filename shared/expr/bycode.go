@@ -1,6 +1,8 @@
 package expr
 
 import (
+	mathbits "math/bits"
+
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/schema"
 )
@@ -86,11 +88,13 @@ func (t *byCode) load(w rows, codes int) (of []int64, nulls bool) {
 		return in, false
 	}
 	of = t.codes[:len(in)]
-	for i, code := range in {
-		if bitmap[i>>3]>>(i&7)&1 == 0 {
-			code = int64(codes - 1)
+	copy(of, in)
+	for at, bits := range bitmap {
+		for lacks := ^bits; lacks != 0; lacks &= lacks - 1 { // mostly none
+			if i := 8*at + mathbits.TrailingZeros8(lacks); i < len(of) {
+				of[i] = int64(codes - 1)
+			}
 		}
-		of[i] = code
 	}
 	return of, true
 }

@@ -245,7 +245,9 @@ func genInt(t *rapid.T, depth int) string {
 		return rapid.SampledFrom([]string{"a", "b", "price", "at", "type"}).Draw(t, "int field")
 	}
 	d := depth - 1
-	switch rapid.IntRange(0, 5).Draw(t, "int op") {
+	switch rapid.IntRange(0, 6).Draw(t, "int op") {
+	case 6:
+		return genGiven(t, d)
 	case 5:
 		return genLadder(t, d)
 	case 0:
@@ -274,6 +276,26 @@ func genLadder(t *rapid.T, depth int) string {
 		return string(ladder) + genInt(t, depth) + ")"
 	}
 	return string(ladder) + "7)"
+}
+
+// genGiven is a ladder of literals that the code of an enum decides, but for some codes.
+func genGiven(t *rapid.T, depth int) string {
+	ladder := []byte("(")
+	for i := range rapid.IntRange(1, 4).Draw(t, "rungs") {
+		code := rapid.SampledFrom([]string{`kind == "view"`, `kind == "zoom"`, `kind in ["zoom", "view"]`, `kind != "view"`, `kind < "view"`, `kind == null`}).Draw(t, "code")
+		switch rapid.IntRange(0, 4).Draw(t, "rung") {
+		case 0:
+			code = "(" + code + " && " + genTruth(t, depth) + ")"
+		case 1:
+			code = "(" + genTruth(t, depth) + " && " + code + ")"
+		case 2:
+			code = "(" + code + " || " + genTruth(t, depth) + ")"
+		default:
+		}
+		value := rapid.SampledFrom([]string{strconv.Itoa(i), strconv.Itoa(i), "a"}).Draw(t, "rung's")
+		ladder = fmt.Appendf(ladder, "%s ? %s : ", code, value)
+	}
+	return string(ladder) + rapid.SampledFrom([]string{"7", "7", "b"}).Draw(t, "last") + ")"
 }
 
 func genText(t *rapid.T, depth int) string {
