@@ -34,6 +34,9 @@ func TestNumberedEqualsMap(t *testing.T) {
 						number = uint64(len(want))
 						want[tuple] = number
 					}
+					if n.of(row) != number {
+						t.Fatalf("seed %d: tuple %q has number %d by itself and not %d", seed, tuple, n.of(row), number)
+					}
 					if got := n.at(i); got != number || string(n.Bytes(got)) != tuple || string(n.bytes(i)) != tuple {
 						t.Fatalf("seed %d: tuple %q has number %d and not %d", seed, tuple, got, number)
 					}
@@ -54,7 +57,8 @@ func randomKeys(rng *rand.Rand, inputs []Input, nullable bool) (cols []*column.C
 			case nullable && rng.IntN(5) == 0:
 				c.AppendNull()
 			case in.Type.IsBytes():
-				c.AppendBytes([]byte("abcdefghijkl")[rng.IntN(3) : 3+rng.IntN(9)])
+				text := []byte("abcdefgh\x00ijklmnopqrst")[rng.IntN(3) : 3+rng.IntN(16)] // some too long for a short name
+				c.AppendBytes(text)
 			default:
 				c.AppendInt(rng.Int64N(20) - 10)
 			}

@@ -2,7 +2,6 @@ package arena
 
 import (
 	"bytes"
-	"encoding/binary"
 	"hash/maphash"
 	"math"
 	"math/bits"
@@ -19,7 +18,7 @@ type Keys struct {
 	seed   maphash.Seed
 	secret [2]uint64 // of the hash of short keys
 	table  []uint32  // number + 1, 0 = free; linear probing, at most half full
-	hashes []uint64  // by number
+	names  []Name    // by number
 	ends   []int     // by number: where its bytes end
 	sorted int       // so many keys, the first ones, are in order and not in the table
 	bytes  []byte
@@ -45,27 +44,24 @@ func (k *Keys) Bytes(id uint64) []byte {
 }
 
 // ID returns the number of key, a new one if it was not seen since Reset.
-func (k *Keys) ID(key []byte) uint64 { return k.IDOf(k.Hash(key), key) }
+func (k *Keys) ID(key []byte) uint64 { return k.IDOf(k.Name(key), key) }
 
-// Hash returns the hash of a key, for IDOf and Touch. A short key, as most are, is one word and its length, which are
-// multiplied by a secret: to call the general function takes longer.
-func (k *Keys) Hash(key []byte) uint64 {
-	if len(key) > 8 {
-		return maphash.Bytes(k.seed, key)
+// Name returns the name of a key, for IDOf and Touch.
+func (k *Keys) Name(key []byte) Name {
+	if len(key) > maxShort {
+		return Name{maphash.Bytes(k.seed, key), longName}
 	}
-	hi, lo := bits.Mul64(short(key)^k.secret[0], uint64(len(key))^k.secret[1])
-	return hi ^ lo
+	return shortName(key)
 }
 
-// short returns the bytes of a key of at most eight as a word: different ones of keys of one length.
-func short(key []byte) uint64 {
-	switch n := len(key); {
-	case n >= 4:
-		return uint64(binary.LittleEndian.Uint32(key)) | uint64(binary.LittleEndian.Uint32(key[n-4:]))<<32
-	case n > 0:
-		return uint64(key[0]) | uint64(key[n/2])<<8 | uint64(key[n-1])<<16
+// hash returns the hash of the key of this name. Two words are multiplied by a secret: to call the general function takes
+// longer.
+func (k *Keys) hash(name Name) uint64 {
+	if !name.Short() {
+		return name.low
 	}
-	return 0
+	hi, lo := bits.Mul64(name.low^k.secret[0], name.high^k.secret[1])
+	return hi ^ lo
 }
 
 // AddSorted returns the number of a key that follows the last one in the order of bytes; all keys before must have been added
@@ -76,7 +72,7 @@ func (k *Keys) AddSorted(key []byte) uint64 {
 		invariant.Fail("adding a key in order behind %d that are not", len(k.ends)-k.sorted)
 	}
 	k.sorted++
-	return k.append(key, 0)
+	return k.append(key, Name{})
 }
 
 // search returns the number of a key that was added in order, and whether it was.
@@ -101,28 +97,32 @@ func (k *Keys) Less(a, b uint64) bool {
 	return bytes.Compare(k.Bytes(a), k.Bytes(b)) < 0
 }
 
-// IDOf is ID of a key whose hash is known.
-func (k *Keys) IDOf(hash uint64, key []byte) uint64 {
+// IDOf is ID of a key whose name is known; of a short one, whose name says it all, key may be nil.
+func (k *Keys) IDOf(name Name, key []byte) uint64 {
 	if k.sorted > 0 {
+		var room [maxShort + 1]byte
+		if key == nil {
+			key = name.appendTo(room[:0])
+		}
 		if id, ok := k.search(key); ok {
 			return id
 		}
 	}
 	mask := uint64(len(k.table) - 1)
-	for at := hash & mask; ; at = (at + 1) & mask {
+	for at := k.hash(name) & mask; ; at = (at + 1) & mask {
 		entry := k.table[at]
 		if entry == 0 {
-			return k.add(key, hash, at)
+			return k.add(key, name, at)
 		}
-		if id := uint64(entry - 1); k.hashes[id] == hash && bytes.Equal(k.Bytes(id), key) {
+		if id := uint64(entry - 1); k.names[id] == name && (name.Short() || bytes.Equal(k.Bytes(id), key)) {
 			return id
 		}
 	}
 }
 
 // add adds a key to the table, at a free place.
-func (k *Keys) add(key []byte, hash, at uint64) uint64 {
-	id := k.append(key, hash)
+func (k *Keys) add(key []byte, name Name, at uint64) uint64 {
+	id := k.append(key, name)
 	k.table[at] = uint32(id) + 1
 	if 2*(len(k.ends)-k.sorted) > len(k.table) {
 		k.rehash()
@@ -131,15 +131,19 @@ func (k *Keys) add(key []byte, hash, at uint64) uint64 {
 }
 
 // append adds a key, but not to the table.
-func (k *Keys) append(key []byte, hash uint64) uint64 {
+func (k *Keys) append(key []byte, name Name) uint64 {
 	id := len(k.ends)
 	// The arguments of invariant.Check would be boxed for every new key: the branch stands here.
 	if id >= math.MaxUint32 {
 		invariant.Fail("interning more than %d keys", id)
 	}
-	k.bytes = append(k.bytes, key...)
+	if key != nil {
+		k.bytes = append(k.bytes, key...)
+	} else {
+		k.bytes = name.appendTo(k.bytes)
+	}
 	k.ends = append(k.ends, len(k.bytes))
-	k.hashes = append(k.hashes, hash)
+	k.names = append(k.names, name)
 	return uint64(id)
 }
 
@@ -163,8 +167,8 @@ func (k *Keys) resize(n int) {
 		k.table = make([]uint32, n)
 	}
 	mask := uint64(n - 1)
-	for id := k.sorted; id < len(k.hashes); id++ {
-		at := k.hashes[id] & mask
+	for id := k.sorted; id < len(k.names); id++ {
+		at := k.hash(k.names[id]) & mask
 		for k.table[at] != 0 {
 			at = (at + 1) & mask
 		}
@@ -177,11 +181,11 @@ func (k *Keys) resize(n int) {
 func (k *Keys) Reset() {
 	clear(k.table)
 	k.table = k.table[:minTable]
-	k.hashes, k.ends, k.bytes = k.hashes[:0], k.ends[:0], k.bytes[:0]
+	k.names, k.ends, k.bytes = k.names[:0], k.ends[:0], k.bytes[:0]
 	k.sorted = 0
 }
 
 // Size returns the memory in use, roughly.
 func (k *Keys) Size() int64 {
-	return int64(len(k.table))*4 + int64(len(k.ends))*16 + int64(len(k.bytes))
+	return int64(len(k.table))*4 + int64(len(k.ends))*24 + int64(len(k.bytes))
 }

@@ -44,35 +44,36 @@ func (a *Runs) touch(slots []int32) (sum uint64) {
 	return sum
 }
 
-// Touch reads what IDOf of keys with these hashes will read, where it nearly always does, step by step: table, number, key.
-// The lookups then wait for memory side by side and not each for itself. The sum means nothing.
-func (k *Keys) Touch(hashes []uint64) (sum uint64) {
-	for len(hashes) > 0 {
-		n := min(len(hashes), touchSlots)
-		sum += k.touch(hashes[:n])
-		hashes = hashes[n:]
+// Touch reads what IDOf of keys with these names will read, where it nearly always does, step by step: table, name, and the
+// bytes of a long key. The lookups then wait for memory side by side and not each for itself. The sum means nothing.
+func (k *Keys) Touch(names []Name) (sum uint64) {
+	for len(names) > 0 {
+		n := min(len(names), touchSlots)
+		sum += k.touch(names[:n])
+		names = names[n:]
 	}
 	return sum
 }
 
-func (k *Keys) touch(hashes []uint64) (sum uint64) {
+func (k *Keys) touch(names []Name) (sum uint64) {
 	var ids [touchSlots]uint32
 	n, mask := 0, uint64(len(k.table)-1)
-	for _, hash := range hashes {
-		if entry := k.table[hash&mask]; entry != 0 {
+	for _, name := range names {
+		if entry := k.table[k.hash(name)&mask]; entry != 0 {
 			ids[n] = entry - 1
 			n++
 		}
 	}
 	var ends [touchSlots]int
-	for i, id := range ids[:n] {
-		sum += k.hashes[id]
-		ends[i] = k.ends[id]
-	}
-	for _, end := range ends[:n] {
-		if end > 0 {
-			sum += uint64(k.bytes[end-1])
+	long := 0
+	for _, id := range ids[:n] {
+		if name := k.names[id]; !name.Short() {
+			ends[long] = k.ends[id]
+			long++
 		}
+	}
+	for _, end := range ends[:long] {
+		sum += uint64(k.bytes[end-1])
 	}
 	return sum
 }
