@@ -66,12 +66,8 @@ func (s *lastNStates) Fold(r *Rows) {
 	if !s.nullable {
 		r = s.picked.complete(r, identity)
 	}
-	s.keys.prepare(identity, r.Row)
-	for i, row := range r.Row {
-		if w := s.place(r, i); w != nil && s.hasPayload() {
-			s.setPayload(w, values, row)
-		}
-	}
+	s.write.values = values
+	s.fold(r, identity)
 }
 
 // Result implements States.

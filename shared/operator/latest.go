@@ -1,12 +1,10 @@
 package operator
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/arena"
-	"github.com/tidemark-io/tidemark/shared/operator/internal/tailsort"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
 	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/window"
@@ -54,8 +52,9 @@ const (
 // lookBack is how many of the latest entries a row is compared with before it appends one of its own.
 const lookBack = 8
 
-// latestStates is all of States but Fold and Result. Its users' Fold appends an entry a row, and it settles a slot when its room is used up: in order of time, newest first,
-// without elements seen before, at most n.
+// latestStates is all of States but Fold and Result, and nearly all of Fold. It appends an entry a row, or one for each of
+// the latest elements of rows that stand side by side, and settles a slot when its room is used up: in order of time, newest
+// first, without elements seen before, at most n.
 type latestStates struct {
 	arena.Runs
 	*latest
@@ -64,27 +63,51 @@ type latestStates struct {
 	blobs  arena.Blobs
 
 	picked  picked
+	write   payloadColumns
 	reached reached
+	stretch stretch
 	before  int32        // the slot that an entry was last asked for, + 1
 	places  arena.Places // of the elements in that slot, once it is asked for again
 
 	buf   []byte
 	order []dated  // scratch of settled
-	tail  []dated  // scratch of settled
+	spare []dated  // scratch of sort
+	runs  []int    // scratch of sort
 	out   []uint64 // scratch of compact
 	ids   []uint64 // scratch of Merge: the elements merged
 	marks marks    // of elements
 }
 
-// place returns the entry of the element that row i of r is about, at the place of that row, if no later event of the
-// element is known; otherwise nil. The rows' identities must be prepared. A payload is for the caller to set.
-func (s *latestStates) place(r *Rows, i int) []uint64 {
-	slot, row := r.Slot[i], r.Row[i]
-	newest := r.Newest[slot]
-	if !s.reached.reaches(s.tiers, r.Time[row], newest) {
-		return nil
+// payloadColumns is what the payloads of the rows being folded are read from.
+type payloadColumns struct {
+	values  []*column.Column
+	remove  *column.Column // if not nil: what row has another value than 0 in it has removed as its payload
+	removed []byte
+}
+
+// fold adds rows whose elements are told by the columns of identity, and which all count.
+func (s *latestStates) fold(r *Rows, identity []*column.Column) {
+	if sideBySide(r.Slot) {
+		s.foldStretches(r, identity)
+		return
 	}
-	w, fresh := s.entry(slot, s.keys.at(i), newest)
+	s.keys.prepare(identity, r.Row)
+	for i, row := range r.Row {
+		newest := r.Newest[r.Slot[i]]
+		if !s.reached.reaches(s.tiers, r.Time[row], newest) {
+			continue
+		}
+		if w := s.place(r, i, s.keys.at(i), newest); w != nil && s.hasPayload() {
+			s.setPayload(w, row)
+		}
+	}
+}
+
+// place returns the entry of the element that row i of r is about, at the place of that row, if no later event of the
+// element is known; otherwise nil. A payload is for the caller to set.
+func (s *latestStates) place(r *Rows, i int, key uint64, newest int64) []uint64 {
+	row := r.Row[i]
+	w, fresh := s.entry(r.Slot[i], key, newest)
 	if !fresh && compareRow(w[latestOrder:], r, row) >= 0 {
 		return nil
 	}
@@ -92,9 +115,13 @@ func (s *latestStates) place(r *Rows, i int) []uint64 {
 	return w
 }
 
-// setPayload gives an entry the payload that row of the columns has.
-func (s *latestStates) setPayload(w []uint64, cols []*column.Column, row int32) {
-	s.buf = s.payload.tuple.Append(s.buf[:0], cols, int(row))
+// setPayload gives an entry the payload that row has.
+func (s *latestStates) setPayload(w []uint64, row int32) {
+	if c := s.write.remove; c != nil && c.Ints[row] != 0 {
+		w[latestPayload] = s.blobs.Replace(w[latestPayload], s.write.removed)
+		return
+	}
+	s.buf = s.payload.tuple.Append(s.buf[:0], s.write.values, int(row))
 	w[latestPayload] = s.blobs.Replace(w[latestPayload], s.buf)
 }
 
@@ -183,26 +210,12 @@ type dated struct {
 
 // settled returns where the entries that count lie among all, newest first. Valid until the next call.
 func (s *latestStates) settled(all []uint64, newest int64) []dated {
-	s.order = s.order[:0]
-	sorted := 0 // how many entries are in order, from the first on: those that were settled before, if not all
-	for at := 0; at < len(all); at += s.stride {
-		if n := len(s.order); sorted == n && (n == 0 || s.compare(all[at-s.stride:at], all[at:at+s.stride]) <= 0) {
-			sorted++
-		}
-		s.order = append(s.order, dated{all[at+latestOrder+orderTime], at})
-	}
-	if sorted < len(s.order) {
-		s.tail = tailsort.Sort(s.order, sorted, s.tail, func(a, b dated) int {
-			if a.time != b.time {
-				return cmp.Compare(b.time, a.time)
-			}
-			return s.compare(all[a.at:a.at+s.stride], all[b.at:b.at+s.stride])
-		})
-	}
+	s.sort(all)
+	from := uint64(max(0, reachedFrom(s.tiers, newest)))
 	s.marks.begin(s.keys.Len())
 	n := 0
 	for _, d := range s.order {
-		if n == s.n || s.tiers.Of(int64(d.time), newest) < 0 {
+		if n == s.n || d.time < from {
 			break
 		}
 		if s.marks.first(all[d.at]) {

@@ -62,27 +62,34 @@ type mapStates struct {
 // Fold implements States.
 func (s *mapStates) Fold(r *Rows) {
 	values, keys := r.In[:len(s.payload.inputs)], r.In[len(s.payload.inputs):]
-	var remove *column.Column
+	s.write = payloadColumns{values: values, removed: s.op.removed}
 	if s.removable {
-		remove = keys[len(keys)-1]
+		s.write.remove = keys[len(keys)-1]
 	}
 	// Of a missing flag nobody can tell what the event wanted: it is among keys and must be there too.
 	r = s.picked.complete(r, keys)
-	s.keys.prepare(keys[:len(s.identity.inputs)], r.Row)
+	s.fold(s.writing(r), keys[:len(s.identity.inputs)])
+}
+
+// writing leaves those rows that write something: they have a value, or remove.
+func (s *mapStates) writing(r *Rows) *Rows {
+	values, remove := s.write.values, s.write.remove
+	if remove == nil {
+		return s.picked.present(r, values)
+	}
+	if slices.ContainsFunc(values, func(c *column.Column) bool { return full(c, r.Row) }) {
+		return r
+	}
+	out := s.picked.begin(r)
+	n := 0
 	for i, row := range r.Row {
-		removes := remove != nil && remove.Ints[row] != 0
-		if !removes && !present(values, int(row)) {
-			continue
-		}
-		w := s.place(r, i)
-		switch {
-		case w == nil:
-		case removes:
-			w[latestPayload] = s.blobs.Replace(w[latestPayload], s.op.removed)
-		default:
-			s.setPayload(w, values, row)
+		if remove.Ints[row] != 0 || present(values, int(row)) {
+			out.Row[n], out.Slot[n] = row, r.Slot[i]
+			n++
 		}
 	}
+	out.Row, out.Slot = out.Row[:n], out.Slot[:n]
+	return out
 }
 
 // entries returns where the entries lie of the keys that are in. Valid until the next call of any method.

@@ -11,6 +11,20 @@ func sameSlot(slots []int32) int {
 	return n
 }
 
+// minStretch is how many rows of a slot stand side by side, in the mean, where rows are taken for arranged.
+const minStretch = 4
+
+// sideBySide tells whether rows of these slots are arranged: many of one slot stand side by side.
+func sideBySide(slots []int32) bool {
+	stretches := 1
+	for i := 1; i < len(slots); i++ {
+		if slots[i] != slots[i-1] {
+			stretches++
+		}
+	}
+	return minStretch*stretches <= len(slots)
+}
+
 // latestRow returns the one of these rows whose place is behind those of the others. There is at least one.
 func latestRow(r *Rows, rows []int32) int32 {
 	best := rows[0]

@@ -54,13 +54,8 @@ type setStates struct{ latestStates }
 // Fold implements States.
 func (s *setStates) Fold(r *Rows) {
 	keys, remove := r.In[:len(s.identity.inputs)], r.In[len(s.identity.inputs):]
-	r = s.picked.complete(r, r.In)
-	s.keys.prepare(keys, r.Row)
-	for i, row := range r.Row {
-		if w := s.place(r, i); w != nil {
-			s.setPayload(w, remove, row)
-		}
-	}
+	s.write.values = remove
+	s.fold(s.picked.complete(r, r.In), keys)
 }
 
 // elements returns where the entries lie of the elements that are in. Valid until the next call of any method.
