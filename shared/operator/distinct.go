@@ -93,7 +93,6 @@ type distinctStates struct {
 
 	picked  picked
 	settled []sighting // scratch of settle
-	where   []int32    // scratch of once, by number of element: place in settled + 1; all 0 between calls
 	codec   distinctCodec
 	ranks   hll.Ranks // scratch of Result
 	marks   marks     // of elements, scratch of count
@@ -126,6 +125,10 @@ func (s *distinctStates) setForm(slot int32, settled int, registers bool) {
 // Fold implements States.
 func (s *distinctStates) Fold(r *Rows) {
 	r = s.picked.complete(r, r.In)
+	if sideBySide(r.Slot[:len(r.Row)]) {
+		s.foldStretches(r)
+		return
+	}
 	s.keys.prepare(r.In, r.Row)
 	for i, row := range r.Row {
 		slot := r.Slot[i]
@@ -192,10 +195,7 @@ func (s *distinctStates) known(slot int32, settled int, registers bool, what, at
 func (s *distinctStates) placed(slot int32, settled int, what, at uint64) bool {
 	all := s.All(slot)
 	if !s.places.Of(slot) {
-		s.places.Begin(slot)
-		for i := max(settled, s.Len(slot)-rememberBack); i < s.Len(slot); i++ {
-			s.places.Put(all[i*sightingWords], i)
-		}
+		s.remember(slot, settled, rememberBack)
 	}
 	i, ok := s.places.At(what)
 	if !ok {
@@ -208,6 +208,15 @@ func (s *distinctStates) placed(slot int32, settled int, what, at uint64) bool {
 	}
 	all[i*sightingWords+1] = max(all[i*sightingWords+1], at)
 	return true
+}
+
+// remember makes the places those of the latest elements of slot that are not settled.
+func (s *distinctStates) remember(slot int32, settled, latest int) {
+	s.places.Begin(slot)
+	all := s.All(slot)
+	for i := max(settled, s.Len(slot)-latest); i < s.Len(slot); i++ {
+		s.places.Put(all[i*sightingWords], i)
+	}
 }
 
 // search returns where the first of the sightings in words stands that is not below what.
@@ -274,34 +283,6 @@ func (s *distinctStates) settle(slot int32, newest int64) (out []sighting, regis
 		return out, false
 	}
 	return reduce(s.registersOf(out), hll.RankBits), true
-}
-
-// once is settle but for the order, in which elements come as they were seen first: those of a slot that has no more
-// sightings than the bound, as nearly all slots have, are found by their numbers.
-func (s *distinctStates) once(slot int32, newest int64) (out []sighting, registers bool) {
-	if _, registers = s.form(slot); registers || s.Len(slot) > s.exact {
-		return s.settle(slot, newest)
-	}
-	if n := s.keys.Len(); n > len(s.where) {
-		s.where = append(s.where, make([]int32, n-len(s.where))...)
-	}
-	all := s.All(slot)
-	s.settled = s.settled[:0]
-	for at := 0; at < len(all); at += sightingWords {
-		x := sighting{all[at], s.again(all[at+1], newest)}
-		place := &s.where[x.what]
-		if *place == 0 {
-			s.settled = append(s.settled, x)
-			*place = int32(len(s.settled))
-			continue
-		}
-		known := &s.settled[*place-1]
-		known.at = max(known.at, x.at)
-	}
-	for _, x := range s.settled {
-		s.where[x.what] = 0
-	}
-	return s.settled, false
 }
 
 // registersOf turns sightings of elements into those of registers, in their place.

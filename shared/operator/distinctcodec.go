@@ -2,8 +2,6 @@ package operator
 
 import (
 	"bytes"
-	"cmp"
-	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/operator/internal/cells"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/hll"
@@ -17,8 +15,15 @@ type distinctCodec struct {
 	*cells.Cells
 	states *distinctStates
 
-	coded []coded  // what is being written, in order
-	words []uint64 // the cells of it
+	coded  []coded  // what is being written
+	spare  []coded  // scratch of sort
+	codes  []uint64 // scratch of sort
+	packed []uint64 // scratch of sort
+	where  []int32  // scratch of collectOnce, by number of element: place in coded + 1; all 0 between calls
+	words  []uint64 // the cells of it
+	// reached is from which time on, + 1 as sightings' are, sightings have a bucket; last is such a time and its code.
+	reached uint64
+	last    sighting
 
 	// What is being read.
 	slot      int32
@@ -46,23 +51,27 @@ const mergeSettleSightings = 1 << 14
 // pairs, each with how many it has and these, in order of the registers: a uvarint whose lower RankBits are the rank and
 // whose others are the register, of the second and later ones the difference to the one before, less 1.
 func (s *distinctStates) AppendState(dst []byte, slot int32, newest int64) []byte {
-	out, registers := s.once(slot, newest)
 	c := &s.codec
-	c.registers = registers
-	switch {
-	case registers:
-		dst = wire.AppendUvarint(dst, uint64(s.exact)+1)
-		dst = wire.AppendUvarint(dst, uint64(len(out)))
-	case len(out) == 0:
-		return dst
-	default:
-		dst = wire.AppendUvarint(dst, uint64(len(out)))
+	c.reach(newest)
+	if _, c.registers = s.form(slot); !c.registers && s.Len(slot) <= s.exact {
+		c.collectOnce(s.All(slot), newest)
+	} else {
+		var out []sighting
+		out, c.registers = s.settle(slot, newest)
+		c.collect(out, newest)
 	}
-	return c.append(dst, out, newest)
+	switch {
+	case c.registers:
+		dst = wire.AppendUvarint(dst, uint64(s.exact)+1)
+	case len(c.coded) == 0:
+		return dst
+	}
+	return c.append(wire.AppendUvarint(dst, uint64(len(c.coded))))
 }
 
-func (c *distinctCodec) append(dst []byte, list []sighting, newest int64) []byte {
-	c.collect(list, newest)
+// append appends what is in coded, in order.
+func (c *distinctCodec) append(dst []byte) []byte {
+	c.sort()
 	without := 0
 	for without < len(c.coded) && c.coded[without].code == 0 {
 		without++
@@ -82,31 +91,59 @@ func (c *distinctCodec) append(dst []byte, list []sighting, newest int64) []byte
 	return c.AppendGroup(dst, c.words)
 }
 
-// collect fills coded with list, in order of code, then of tuple or register.
+// collect fills coded with list.
 func (c *distinctCodec) collect(list []sighting, newest int64) {
 	c.coded = c.coded[:0]
 	for _, x := range list {
-		y := coded{what: x.what}
-		if !c.registers {
-			y.head = headOf(c.states.keys.Bytes(x.what))
-		}
-		if x.at > 0 {
-			code, _ := c.Code(int64(x.at-1), newest) // what newest puts out of reach has no bucket any more
-			y.code = code + 1
-		}
-		c.coded = append(c.coded, y)
+		c.coded = append(c.coded, c.codedOf(x, newest))
 	}
-	slices.SortFunc(c.coded, func(a, b coded) int {
-		switch {
-		case a.code != b.code:
-			return cmp.Compare(a.code, b.code)
-		case a.head != b.head:
-			return cmp.Compare(a.head, b.head)
-		case c.registers:
-			return cmp.Compare(a.what, b.what)
+}
+
+// collectOnce fills coded with what sightings of elements say, each element once: of one that is there several times the
+// latest one. A slot that has no more sightings than the bound, as nearly all have, need not be settled for that.
+func (c *distinctCodec) collectOnce(all []uint64, newest int64) {
+	if n := c.states.keys.Len(); n > len(c.where) {
+		c.where = append(c.where, make([]int32, n-len(c.where))...)
+	}
+	c.coded = c.coded[:0]
+	for at := 0; at < len(all); at += sightingWords {
+		what, seen := all[at], all[at+1]
+		place := &c.where[what]
+		if *place == 0 {
+			c.coded = append(c.coded, coded{code: seen, what: what})
+			*place = int32(len(c.coded))
+			continue
 		}
-		return bytes.Compare(c.states.keys.Bytes(a.what), c.states.keys.Bytes(b.what))
-	})
+		known := &c.coded[*place-1]
+		known.code = max(known.code, seen)
+	}
+	for i := range c.coded {
+		x := &c.coded[i]
+		c.where[x.what] = 0
+		*x = c.codedOf(sighting{x.what, x.code}, newest)
+	}
+}
+
+// codedOf returns a sighting as it is written. Many that come one after the other are of one bucket.
+func (c *distinctCodec) codedOf(x sighting, newest int64) coded {
+	y := coded{what: x.what}
+	if !c.registers {
+		y.head = c.states.keys.Head(x.what)
+	}
+	if x.at >= c.reached {
+		if x.at != c.last.at {
+			c.last.what, _ = c.Code(int64(x.at-1), newest)
+			c.last.at = x.at
+		}
+		y.code = c.last.what + 1
+	}
+	return y
+}
+
+// reach prepares codedOf for a state at newest: what that puts out of reach has no bucket any more.
+func (c *distinctCodec) reach(newest int64) {
+	c.reached = uint64(max(0, reachedFrom(c.states.tiers, newest))) + 1
+	c.last.at = 0 // of none that is reached
 }
 
 // appendList appends how many there are, and these.
@@ -115,7 +152,7 @@ func (c *distinctCodec) appendList(dst []byte, list []coded) []byte {
 	next := uint64(0)
 	for _, x := range list {
 		if !c.registers {
-			dst = append(dst, c.states.keys.Bytes(x.what)...)
+			dst = c.states.keys.AppendTo(dst, x.what)
 			continue
 		}
 		register := x.what >> hll.RankBits

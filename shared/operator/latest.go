@@ -87,7 +87,7 @@ type payloadColumns struct {
 
 // fold adds rows whose elements are told by the columns of identity, and which all count.
 func (s *latestStates) fold(r *Rows, identity []*column.Column) {
-	if sideBySide(r.Slot) {
+	if sideBySide(r.Slot[:len(r.Row)]) {
 		s.foldStretches(r, identity)
 		return
 	}

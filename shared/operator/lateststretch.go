@@ -27,7 +27,7 @@ type elementRow struct {
 func (s *latestStates) foldStretches(r *Rows, identity []*column.Column) {
 	s.keys.begin(identity, r.Row)
 	for from := 0; from < len(r.Row); {
-		to := from + sameSlot(r.Slot[from:])
+		to := from + sameSlot(r.Slot[from:len(r.Row)])
 		slot := r.Slot[from]
 		newest := r.Newest[slot]
 		s.arrange(r, r.Row[from:to], newest)

@@ -2,6 +2,7 @@ package arena
 
 import (
 	"bytes"
+	"encoding/binary"
 	"hash/maphash"
 	"math"
 	"math/bits"
@@ -41,6 +42,30 @@ func (k *Keys) Bytes(id uint64) []byte {
 		from = k.ends[id-1]
 	}
 	return k.bytes[from:k.ends[id]]
+}
+
+// AppendTo appends a key to dst.
+func (k *Keys) AppendTo(dst []byte, id uint64) []byte {
+	if name := k.names[id]; name.known() {
+		return name.appendTo(dst)
+	}
+	return append(dst, k.Bytes(id)...)
+}
+
+// Head returns the first eight bytes of a key as a number, the first one highest, with zeros for those that it lacks.
+func (k *Keys) Head(id uint64) uint64 {
+	if name := k.names[id]; name.known() {
+		return bits.ReverseBytes64(name.low)
+	}
+	b := k.Bytes(id)
+	if len(b) >= 8 {
+		return binary.BigEndian.Uint64(b)
+	}
+	var head uint64
+	for i, v := range b {
+		head |= uint64(v) << (56 - 8*i)
+	}
+	return head
 }
 
 // ID returns the number of key, a new one if it was not seen since Reset.

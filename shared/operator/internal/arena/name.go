@@ -36,6 +36,9 @@ func shortName(key []byte) Name {
 // Short tells whether the name is that of a short key.
 func (n Name) Short() bool { return n.high < longName }
 
+// known tells whether the name is that of a short key and not that of the empty one, which keys added in order have too.
+func (n Name) known() bool { return n.high-1 < longName-1 }
+
 // appendTo appends the key of a short name.
 func (n Name) appendTo(dst []byte) []byte {
 	from := len(dst)
