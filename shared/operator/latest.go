@@ -1,10 +1,13 @@
 package operator
 
 import (
+	"cmp"
+	"math"
 	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/arena"
+	"github.com/tidemark-io/tidemark/shared/operator/internal/tailsort"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
 	"github.com/tidemark-io/tidemark/shared/schema"
 	"github.com/tidemark-io/tidemark/shared/window"
@@ -71,8 +74,7 @@ type latestStates struct {
 
 	buf   []byte
 	order []dated  // scratch of settled
-	spare []dated  // scratch of sort
-	runs  []int    // scratch of sort
+	tail  []dated  // scratch of sort
 	out   []uint64 // scratch of compact
 	ids   []uint64 // scratch of Merge: the elements merged
 	marks marks    // of elements
@@ -93,21 +95,21 @@ func (s *latestStates) fold(r *Rows, identity []*column.Column) {
 	}
 	s.keys.prepare(identity, r.Row)
 	for i, row := range r.Row {
-		newest := r.Newest[r.Slot[i]]
+		slot := r.Slot[i]
+		newest := r.Newest[slot]
 		if !s.reached.reaches(s.tiers, r.Time[row], newest) {
 			continue
 		}
-		if w := s.place(r, i, s.keys.at(i), newest); w != nil && s.hasPayload() {
+		if w := s.place(r, slot, row, s.keys.at(i), newest); w != nil && s.hasPayload() {
 			s.setPayload(w, row)
 		}
 	}
 }
 
-// place returns the entry of the element that row i of r is about, at the place of that row, if no later event of the
-// element is known; otherwise nil. A payload is for the caller to set.
-func (s *latestStates) place(r *Rows, i int, key uint64, newest int64) []uint64 {
-	row := r.Row[i]
-	w, fresh := s.entry(r.Slot[i], key, newest)
+// place returns the entry of an element in slot, at the place of row, which is about it, if no later event of the element is
+// known; otherwise nil. A payload is for the caller to set.
+func (s *latestStates) place(r *Rows, slot, row int32, key uint64, newest int64) []uint64 {
+	w, fresh := s.entry(slot, key, newest)
 	if !fresh && compareRow(w[latestOrder:], r, row) >= 0 {
 		return nil
 	}
@@ -224,6 +226,31 @@ func (s *latestStates) settled(all []uint64, newest int64) []dated {
 		}
 	}
 	return s.order[:n]
+}
+
+// sort puts the entries of all in order: in s.order they lie newest first. What was settled is in order already, and so is
+// what a stretch of rows was folded to.
+func (s *latestStates) sort(all []uint64) {
+	s.order = s.order[:0]
+	sorted := 0 // how many entries are in order, from the first on
+	before := uint64(math.MaxUint64)
+	for at := 0; at < len(all); at += s.stride {
+		t := all[at+latestOrder+orderTime]
+		if sorted == len(s.order) &&
+			(t < before || t == before && s.compare(all[at-s.stride:at], all[at:at+s.stride]) <= 0) {
+			sorted++
+		}
+		s.order = append(s.order, dated{t, at})
+		before = t
+	}
+	if sorted < len(s.order) {
+		s.tail = tailsort.Sort(s.order, sorted, s.tail, func(a, b dated) int {
+			if a.time != b.time {
+				return cmp.Compare(b.time, a.time)
+			}
+			return s.compare(all[a.at:a.at+s.stride], all[b.at:b.at+s.stride])
+		})
+	}
 }
 
 // compare orders entries, the newest first. Two of one place are of one event, except in forged states; these are put in

@@ -32,9 +32,10 @@ func (s *latestStates) foldStretches(r *Rows, identity []*column.Column) {
 		newest := r.Newest[slot]
 		s.arrange(r, r.Row[from:to], newest)
 		s.findLatest(r)
-		if n := len(s.stretch.latest); n > 0 {
-			s.makeRoom(slot, n, newest)
-			s.putLatest(r, s.Extend(slot, n))
+		if s.Len(slot) == 0 {
+			s.putLatest(r, slot)
+		} else {
+			s.placeLatest(r, slot, newest)
 		}
 		from = to
 	}
@@ -79,8 +80,15 @@ func (s *latestStates) findLatest(r *Rows) {
 	}
 }
 
-// putLatest writes the latest elements of the stretch into as many new entries.
-func (s *latestStates) putLatest(r *Rows, words []uint64) {
+// putLatest makes the latest elements of the stretch the entries of slot, which has none. They are in order already.
+func (s *latestStates) putLatest(r *Rows, slot int32) {
+	n := len(s.stretch.latest)
+	if n == 0 {
+		return
+	}
+	s.Reserve(slot, n)
+	s.places.Forget()
+	words := s.Extend(slot, n)
 	for i, e := range s.stretch.latest {
 		w := words[i*s.stride : (i+1)*s.stride]
 		w[0] = e.key
@@ -92,15 +100,15 @@ func (s *latestStates) putLatest(r *Rows, words []uint64) {
 	}
 }
 
-// makeRoom makes room for n more entries, of one stretch. As in a merge, a run is settled when it is some times as long as
-// the bound, and then has room for as much again.
-func (s *latestStates) makeRoom(slot int32, n int, newest int64) {
-	if s.Room(slot) >= n {
-		return
+// placeLatest adds the latest elements of the stretch to slot.
+func (s *latestStates) placeLatest(r *Rows, slot int32, newest int64) {
+	s.before = slot + 1 // the entries of slot are about to be asked for again and again
+	if !s.places.Of(slot) {
+		s.remember(slot, rememberBack+rememberStretch*len(s.stretch.latest))
 	}
-	if s.Len(slot)+n > mergeSettle*s.n {
-		s.compact(slot, newest)
-		n = max(n, s.Len(slot))
+	for _, e := range s.stretch.latest {
+		if w := s.place(r, slot, e.row, e.key, newest); w != nil && s.hasPayload() {
+			s.setPayload(w, e.row)
+		}
 	}
-	s.Reserve(slot, n)
 }
