@@ -19,6 +19,7 @@ type distinctCodec struct {
 	spare  []coded  // scratch of sort
 	codes  []uint64 // scratch of sort
 	packed []uint64 // scratch of sort
+	sorted []uint64 // scratch of sort
 	where  []int32  // scratch of collectOnce, by number of element: place in coded + 1; all 0 between calls
 	words  []uint64 // the cells of it
 	// reached is from which time on, + 1 as sightings' are, sightings have a bucket; last is such a time and its code.

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"math/bits"
 	"slices"
+
+	"github.com/tidemark-io/tidemark/shared/operator/internal/tailsort"
 )
 
 // minPacked is the number of elements from which on it pays to pack them.
@@ -12,9 +14,8 @@ const minPacked = 16
 
 // sort puts coded in order of code, then of tuple or register.
 //
-// Elements are packed into words for that, which are sorted much faster: the rank of the code, as much of the tuple's head
-// as there is room for, without the bits that begin all of them, and which element it is. What is equal so far is sorted
-// by all of the tuple.
+// Elements are packed into words for that, which are sorted much faster: the rank of the code, some bits of the tuple's
+// head behind those that begin all of them, and which element it is. What is equal so far is sorted by all of the tuple.
 func (c *distinctCodec) sort() {
 	if c.registers || len(c.coded) < minPacked {
 		slices.SortFunc(c.coded, c.compare)
@@ -22,7 +23,8 @@ func (c *distinctCodec) sort() {
 	}
 	low := bits.Len(uint(len(c.coded) - 1)) // the bits that say which element it is
 	c.pack(low)
-	slices.Sort(c.packed)
+	c.sorted = slices.Grow(c.sorted[:0], len(c.packed))[:len(c.packed)]
+	tailsort.Words(c.packed, 0, low, c.sorted)
 	c.spare = c.spare[:0]
 	for _, p := range c.packed {
 		c.spare = append(c.spare, c.coded[p&(1<<low-1)])
@@ -52,19 +54,29 @@ func (c *distinctCodec) pack(low int) {
 	slices.Sort(c.codes)
 	c.codes = slices.Compact(c.codes)
 	ranks, common := bits.Len(uint(len(c.codes)-1)), bits.LeadingZeros64(differing)
+	// Twice as many bits as number the elements, and a few more as not every bit differs, nearly always tell them apart.
+	head := min(2*low+headBits, 64-ranks-low)
 	c.packed = c.packed[:0]
 	rank := 0
 	for i := range c.coded {
 		x := &c.coded[i]
-		if c.codes[rank] == x.code {
-			// As it mostly is.
-		} else if next := rank + 1; next < len(c.codes) && c.codes[next] == x.code {
-			rank = next
-		} else {
-			rank, _ = slices.BinarySearch(c.codes, x.code)
+		if c.codes[rank] != x.code {
+			rank = c.rankOf(x.code, rank+1)
 		}
-		c.packed = append(c.packed, uint64(rank)<<(64-ranks)|x.head<<common>>ranks>>low<<low|uint64(i))
+		c.packed = append(c.packed, uint64(rank)<<(head+low)|x.head<<common>>(64-head)<<low|uint64(i))
 	}
+}
+
+// headBits is how many bits of a head are packed for elements that few bits number.
+const headBits = 8
+
+// rankOf returns which of the codes is code; probably that one, if there is.
+func (c *distinctCodec) rankOf(code uint64, probably int) int {
+	if probably < len(c.codes) && c.codes[probably] == code {
+		return probably
+	}
+	rank, _ := slices.BinarySearch(c.codes, code)
+	return rank
 }
 
 func (c *distinctCodec) compare(a, b coded) int {
