@@ -100,3 +100,24 @@ func TestManyRowsMakeNoDuplicates(t *testing.T) {
 		t.Errorf("%d keys take %d entries", keys, n)
 	}
 }
+
+// TestRunsOfFewKeysStayShort adds rows of a hundred keys, few at a time: most of a run is not in the table then, and cells come
+// twice. Runs are settled all the same when they are full, and do not grow for ever.
+func TestRunsOfFewKeysStayShort(t *testing.T) {
+	const keys, rows = 100, 20_000
+	c := New(tiers(t, window.All), numbers{0, true}, 2, true)
+	c.Grow(1)
+	rng := rand.New(rand.NewPCG(2, 6))
+	r := Weighted{Rows: make([]int32, rows), Slots: make([]int32, rows), Times: []int64{7}, Newest: []int64{7}}
+	for range rows {
+		r.Keys = append(r.Keys, rng.Uint64N(keys))
+	}
+	for len(r.Rows) > 0 {
+		var some Weighted
+		some, r = r.some(manyRows - 1 + rng.IntN(3))
+		c.AddWeights(&some)
+		if n := c.Len(0); n > 4*keys {
+			t.Fatalf("%d keys take %d entries", keys, n)
+		}
+	}
+}
