@@ -12,6 +12,8 @@ var benchmarks = []struct{ name, text string }{
 	{"and", `kind == "view" && a >= 2`},
 	{"in", `kind in ["view", "zoom"] && b in [1, 3, 5]`},
 	{"band", "price < 300 ? 0 : price < 500 ? 1 : price < 800 ? 2 : 3"},
+	{"ladder of nulls", "b < 1 ? 0 : b < 2 ? 1 : b < 3 ? 2 : b < 4 ? 3 : b < 5 ? 4 : b < 6 ? 5 : b < 7 ? 6 : b < 8 ? 7 : 8"},
+	{"nonzero", `(kind == "view" ? 1 : kind == "zoom" && b > 3 ? 2 : 0) != 0`},
 	{"arithmetic", "a * 3 + b"},
 	{"text", `s == "abcdef"`},
 	{"null", "s != null"},

@@ -110,9 +110,7 @@ func (e *Evaluator) emitInts(w rows, out *column.Column) {
 	}
 	values := out.Ints[base:][:len(in.state)]
 	for i, s := range in.state {
-		if s != present {
-			values[i] = 0
-		}
+		values[i] &= int64(s.absent()) - 1
 	}
 	e.finish(w, in.state, out)
 }
@@ -145,16 +143,21 @@ func finishPresent(w rows, out *column.Column) {
 // finish writes the presence of a chunk of fixed-width values and counts its errors.
 func (e *Evaluator) finish(w rows, states []state, out *column.Column) {
 	out.N += w.n
-	for i := 0; i < len(states); i += 8 {
-		var bits byte
-		for j, s := range states[i:min(i+8, len(states))] {
-			if s == present {
-				bits |= 1 << j
-			}
-		}
-		out.Valid = append(out.Valid, bits)
+	all := states
+	var failures uint64
+	for ; len(states) >= 8; states = states[8:] {
+		eight := newStateWord(states)
+		out.Valid, failures = append(out.Valid, eight.valid()), failures|eight.failures()
 	}
-	e.count(w, states)
+	if len(states) > 0 {
+		last := [8]state{null, null, null, null, null, null, null, null} // the bits behind the last row are 0
+		copy(last[:], states)
+		eight := newStateWord(last[:])
+		out.Valid, failures = append(out.Valid, eight.valid()), failures|eight.failures()
+	}
+	if failures != 0 {
+		e.count(w, all)
+	}
 }
 
 func (e *Evaluator) count(w rows, states []state) {

@@ -1,13 +1,16 @@
 package expr
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // steps is a ladder of comparisons of one int with ascending literals, `x < 3 ? a : x < 5 ? b : c`, whose results are
 // literals too: how many edges are not above x tells the result at once.
 type steps struct {
 	in     intKernel
-	edges  []int64
-	values []int64 // one more
+	edges  []int64 // 1, 3, 7 … of them: repeated at the end are the largest int, which changes nothing
+	values []int64 // one more; repeated at the end is the last
 	out    [chunkRows]int64
 	states [chunkRows]state
 }
@@ -34,6 +37,9 @@ func (e *Evaluator) newSteps(n *node) intKernel {
 		return nil
 	}
 	k.values = append(k.values, n.num)
+	for len(k.values)&(len(k.values)-1) != 0 {
+		k.edges, k.values = append(k.edges, math.MaxInt64), append(k.values, n.num)
+	}
 	k.in = e.buildInt(subject)
 	return k
 }
@@ -41,15 +47,18 @@ func (e *Evaluator) newSteps(n *node) intKernel {
 func (k *steps) ints(w rows) ints {
 	in := k.in.ints(w)
 	out := ints{v: k.out[:len(in.v)], state: strictStates(&k.states, in.state, nil)}
-	values := k.values
-	for i, v := range in.v {
+	edges, values, v := k.edges, k.values, out.v[:len(in.v)]
+	half := len(values) / 2
+	for i, x := range in.v {
 		at := 0
-		for _, edge := range k.edges {
-			if v >= edge { // counted and not searched for: no branch depends on the value
-				at++
+		// As many halvings for each x, none of which jumps: where x lies is beyond what a processor guesses.
+		for step := half; step > 0; step >>= 1 {
+			next := at + step
+			if x >= edges[next-1] {
+				at = next
 			}
 		}
-		out.v[i] = values[at]
+		v[i] = values[at]
 	}
 	return out
 }

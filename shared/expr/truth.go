@@ -13,12 +13,34 @@ const (
 )
 
 // strict returns the state of an operator's result from its operand's: a null operand is an error.
-func (s state) strict() state {
-	if s == null {
-		return missing
-	}
-	return s
+func (s state) strict() state { return stricter[s&failed] }
+
+var stricter = [failed + 1]state{present: present, null: missing, missing: missing, failed: failed}
+
+// absent returns 1 for a state other than present, 0 for that: what a loop over rows computes with instead of jumping.
+func (s state) absent() state { return (s | s>>1) & 1 }
+
+// stateWord is the states of eight rows, the first in the lowest byte: they are asked at once.
+type stateWord uint64
+
+// ones is 1 in every byte.
+const ones = 0x0101010101010101
+
+// newStateWord returns the word of the first eight states. Written so, they are read as one word.
+func newStateWord(s []state) stateWord {
+	_ = s[7]
+	return stateWord(s[0]) | stateWord(s[1])<<8 | stateWord(s[2])<<16 | stateWord(s[3])<<24 |
+		stateWord(s[4])<<32 | stateWord(s[5])<<40 | stateWord(s[6])<<48 | stateWord(s[7])<<56
 }
+
+// valid returns the eight bits of a presence bitmap. The product moves bit 8i to bit 56+i, for i from 0 to 7.
+func (w stateWord) valid() byte {
+	there := ^(w | w>>1) & ones
+	return byte(there * 0x0102040810204080 >> 56)
+}
+
+// failures is not 0 if a row has failed.
+func (w stateWord) failures() uint64 { return uint64(w & (w >> 1) & ones) }
 
 // truth is a bool with its state in one byte.
 type truth uint8

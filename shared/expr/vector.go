@@ -1,10 +1,6 @@
 package expr
 
-import (
-	"encoding/binary"
-
-	"github.com/tidemark-io/tidemark/shared/column"
-)
+import "github.com/tidemark-io/tidemark/shared/column"
 
 // ints is a vector of ints. A nil state means that all rows are present: most columns have no nulls in a chunk, and
 // then no kernel looks at states at all. Rows that are not present hold whatever.
@@ -33,12 +29,12 @@ func (x ints) at(i int) state {
 	return x.state[i]
 }
 
-// spread holds, for each byte of a presence bitmap, its eight states as eight little-endian bytes.
-var spread = func() (out [256]uint64) {
+// spread holds the eight states of each byte of a presence bitmap.
+var spread = func() (out [256][8]state) {
 	for bits := range out {
 		for i := range 8 {
 			if bits>>i&1 == 0 {
-				out[bits] |= uint64(null) << (8 * i)
+				out[bits][i] = null
 			}
 		}
 	}
@@ -51,12 +47,8 @@ func loadStates(buf *[chunkRows]state, c *column.Column, w rows) []state {
 	if allSet(bitmap, w.n) {
 		return nil
 	}
-	var eight [8]byte
 	for i, bits := range bitmap {
-		binary.LittleEndian.PutUint64(eight[:], spread[bits])
-		for j, s := range eight {
-			buf[8*i+j] = state(s)
-		}
+		*(*[8]state)(buf[8*i:]) = spread[bits]
 	}
 	return buf[:w.n]
 }
@@ -77,12 +69,17 @@ func strictStates(buf *[chunkRows]state, a, b []state) []state {
 	switch {
 	case a == nil && b == nil:
 		return nil
-	case b == nil:
-		b = a
 	case a == nil:
-		a = b
+		a, b = b, nil
 	}
 	out := buf[:len(a)]
+	if b == nil {
+		for i, s := range a {
+			out[i] = s.strict()
+		}
+		return out
+	}
+	b = b[:len(a)]
 	for i := range a {
 		out[i] = max(a[i], b[i]).strict()
 	}
