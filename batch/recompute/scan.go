@@ -114,12 +114,11 @@ func reading(gens []*generation, source string) (work, error) {
 
 // pass is one scan of the archive by all workers.
 type pass struct {
-	gens    []*generation
-	budget  int64
-	used    atomic.Int64
-	shed    sync.Mutex  // held while shards are given up or settled
-	settled atomic.Bool // rows are not put by any more
-	first   bool        // rows are counted in the first pass only
+	gens   []*generation
+	budget int64
+	used   atomic.Int64
+	shed   sync.Mutex // held while shards are settled or given up
+	first  bool       // rows are counted in the first pass only
 }
 
 // worker is what one goroutine scans with.
@@ -130,6 +129,7 @@ type worker struct {
 	splitters []*view.Splitter // by task
 	scanned   []int64          // by task
 	rows      int              // of the heap: what the splitters have collected
+	live      []bool           // scratch of flush: by shard
 }
 
 func (e *Engine) newWorkers(gens []*generation, p *pass) []*worker {
@@ -259,12 +259,14 @@ func bytesOf(b *column.Batch, fields []int) (n int64) {
 // flush folds what was collected.
 func (w *worker) flush() {
 	for i, g := range w.gens {
+		w.live = w.live[:0]
+		for _, s := range g.shards {
+			w.live = append(w.live, s.live())
+		}
+		w.splitters[i].Only(w.live)
 		for j := range g.shards {
 			// Each worker begins with another shard, so that they seldom wait for one another.
 			w.fold(g, w.splitters[i], (j+w.number*len(g.shards)/2+w.number)%len(g.shards))
-			if !w.settled.Load() && w.used.Load() > w.budget/settledPart {
-				w.settle()
-			}
 			if w.used.Load() > w.budget { // not behind the last one only: a heap may make as much again as the budget
 				w.giveUp()
 			}
@@ -302,32 +304,30 @@ func (w *worker) fold(g *generation, sp *view.Splitter, number int) {
 	}
 }
 
-// settledPart is the part of the budget up to which folds put rows by: while these are folded, both they and the states that
-// come of them are there.
-const settledPart = 2
+// settledRows is how many rows for each of its entities a shard must have put by for their states to be certainly smaller:
+// few rows an entity take less than states of them.
+const settledRows = 64
 
-// settle makes all live shards fold the rows that they have put by.
+// settle makes live shards fold the rows that they have put by, where that gives memory back.
 func (p *pass) settle() {
-	p.shed.Lock()
-	defer p.shed.Unlock()
-	if p.settled.Swap(true) {
-		return
-	}
 	for _, g := range p.gens {
 		for _, s := range g.shards[g.done:g.limit] {
 			s.mu.Lock()
-			s.fold.Settle()
-			p.used.Add(s.count())
+			if s.fold.Deferred() > settledRows*s.fold.Len() {
+				s.fold.Settle()
+				p.used.Add(s.count())
+			}
 			s.mu.Unlock()
 		}
 	}
 }
 
 // giveUp frees the upper half of the live shards of every task, for a later pass, until the rest fits the budget or one
-// shard of each is left.
+// shard of each is left; if folding what they have put by does not do.
 func (p *pass) giveUp() {
 	p.shed.Lock()
 	defer p.shed.Unlock()
+	p.settle()
 	for p.used.Load() > p.budget {
 		freed := false
 		for _, g := range p.gens {

@@ -24,28 +24,24 @@ func (c *Column) Gather(from *Column, rows []int32) {
 	}
 }
 
-// GatherValues is Gather with copies of the bytes, one behind the other. In all they must not pass MaxBytes.
-func (c *Column) GatherValues(from *Column, rows []int32) {
-	if !from.Type.IsBytes() {
-		c.Gather(from, rows)
-		return
-	}
-	c.Type, c.Scale, c.N, c.Index = from.Type, from.Scale, len(rows), nil
-	c.Valid = GatherValid(c.Valid, from, rows)
-	c.Offsets = slices.Grow(c.Offsets[:0], len(rows)+1)[:len(rows)+1]
+// CopyValues returns copies of the values of the given rows of a column of bytes, one behind the other, and where each
+// begins and the last ends, in offsets, which has room for one more than rows. In all they must not pass MaxBytes.
+func (c *Column) CopyValues(offsets, rows []int32) (ends []int32, bytes []byte) {
+	offsets = offsets[:len(rows)+1]
+	offsets[0] = 0
 	end := int32(0)
-	c.Offsets[0] = 0
 	for i, row := range rows {
-		if from.Index != nil {
-			row = from.Index[row]
+		if c.Index != nil {
+			row = c.Index[row]
 		}
-		end += from.Offsets[row+1] - from.Offsets[row]
-		c.Offsets[i+1] = end
+		end += c.Offsets[row+1] - c.Offsets[row]
+		offsets[i+1] = end
 	}
-	c.Bytes = slices.Grow(c.Bytes[:0], int(end))
+	bytes = make([]byte, 0, end)
 	for _, row := range rows {
-		c.Bytes = append(c.Bytes, from.BytesAt(int(row))...)
+		bytes = append(bytes, c.BytesAt(int(row))...)
 	}
+	return offsets, bytes
 }
 
 // GatherRows returns the given rows of from in the memory of dst, which grows as needed.

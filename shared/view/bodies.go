@@ -100,7 +100,7 @@ func (w *Bodies) arrange() {
 		d := &w.fold.deferred[i]
 		part, chunk := w.partOf(d)
 		for j, slot := range d.slots {
-			w.rows[w.counts[slot]] = deferredRow{part, pick{chunk, int32(d.from + j)}}
+			w.rows[w.counts[slot]] = deferredRow{part, pick{chunk, int32(j)}}
 			w.counts[slot]++
 		}
 	}

@@ -30,7 +30,6 @@ type classRows struct {
 	order    []int32 // which row stands where
 	arranged bool    // whether they stand there in sorted
 	sorted   *sortedRows
-	chunk    *chunk // the same to be kept, once it was asked for
 	chosen   chosen // scratch of AddTo
 }
 
@@ -126,14 +125,6 @@ func (c *classRows) arrange(r *splitReader, class *class) *sortedRows {
 	return c.sorted
 }
 
-// packed returns the rows in that order, to be kept.
-func (c *classRows) packed(r *splitReader, class *class) *chunk {
-	if c.chunk == nil {
-		c.chunk = c.pack(r, class)
-	}
-	return c.chunk
-}
-
 // gather sorts the rows.
 func (c *classRows) gather(r *splitReader, class *class) {
 	b := &c.sorted.batch
@@ -157,7 +148,7 @@ func (r *splitReader) forget() {
 	}
 	for i := range r.classes {
 		c := &r.classes[i]
-		c.arranged, c.chunk = false, nil
+		c.arranged = false
 		c.of, c.time, c.offset = c.of[:0], c.time[:0], c.offset[:0]
 		for j := range c.columns {
 			c.columns[j].Clear()

@@ -11,12 +11,10 @@ import (
 // states which are made for them, written and forgotten, all in the processor's caches: a state is never fetched from
 // memory, nor moved as it grows. What is written is the same, for a state is a function of its rows in any order.
 
-// deferred are rows that a fold has put by: those of a chunk, which folds of other shards have rows of too, from one on.
+// deferred are rows that a fold has put by.
 type deferred struct {
 	*chunk
-	from  int
 	slots []int32
-	bytes int64 // of memory, about
 }
 
 // deferrable returns which states are of the second class, by state; none if one is so in some sources and not in others.
@@ -79,7 +77,7 @@ func (f *Fold) Settle() {
 	for _, d := range f.deferred {
 		picks = picks[:0]
 		for i := range d.slots {
-			picks = append(picks, pick{0, int32(d.from + i)})
+			picks = append(picks, pick{0, int32(i)})
 		}
 		if g == nil || g.reader.src != d.src {
 			g = newGatherer(f.plan, d.chunk)
@@ -87,12 +85,17 @@ func (f *Fold) Settle() {
 		g.gather([]*chunk{d.chunk}, picks)
 		f.foldClass(&chosen{row: g.numbers, slot: d.slots}, g.reader, &d.binding.classes[1], g.rows)
 	}
-	f.deferred = nil
+	f.forgetDeferred()
 }
 
-// putBy keeps some rows of a chunk, from one on, which belong to these slots. The chunk is that of so many shards.
-func (f *Fold) putBy(k *chunk, from int, slots []int32, shards int) {
-	if len(slots) > 0 {
-		f.deferred = append(f.deferred, deferred{k, from, slices.Clone(slots), k.bytes/int64(shards) + 4*int64(len(slots))})
-	}
+// putBy keeps rows, which belong to these slots.
+func (f *Fold) putBy(k *chunk, slots []int32) {
+	f.deferred = append(f.deferred, deferred{k, slices.Clone(slots)})
+	f.deferredRows += len(slots)
+	f.deferredBytes += k.bytes + 4*int64(len(slots))
 }
+
+// Deferred returns how many rows are put by.
+func (f *Fold) Deferred() int { return f.deferredRows }
+
+func (f *Fold) forgetDeferred() { f.deferred, f.deferredRows, f.deferredBytes = nil, 0, 0 }

@@ -27,9 +27,11 @@ type Fold struct {
 	readers  []*reader
 	query    operator.Query
 
-	deferring bool // see deferred.go
-	deferred  []deferred
-	nearby    bool // the states are few enough for the processor's caches
+	deferring     bool // see deferred.go
+	deferred      []deferred
+	deferredRows  int
+	deferredBytes int64
+	nearby        bool // the states are few enough for the processor's caches
 
 	stamp   uint32
 	touched []int32
@@ -148,7 +150,8 @@ func (f *Fold) Reset() {
 	clear(f.table.entries)
 	f.entities, f.newest, f.held, f.arena = f.entities[:0], f.newest[:0], f.held[:0], f.arena[:0]
 	f.parts, f.cells, f.touched = f.parts[:0], f.cells[:0], f.touched[:0]
-	f.stamp, f.deferred = 0, nil
+	f.stamp = 0
+	f.forgetDeferred()
 	for _, states := range f.states {
 		if states != nil {
 			states.Reset()
@@ -165,10 +168,7 @@ func (f *Fold) Bytes() int64 {
 			n += sized.Bytes()
 		}
 	}
-	for i := range f.deferred {
-		n += f.deferred[i].bytes
-	}
-	return n
+	return n + f.deferredBytes
 }
 
 // Add folds the accepted rows [from,to) of a batch that belong to an entity, and returns how many these are. The batch's

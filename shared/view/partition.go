@@ -34,6 +34,8 @@ type Splitter struct {
 	next     []int32 // scratch of arrange, by number of key
 	keys     []int32 // scratch of keysInOrder
 	shards   []shardRows
+	live     []bool   // by shard; nil: all are
+	chunks   []*chunk // by shard, once one was asked for: those that were not
 
 	reject []uint8 // scratch of accepting
 	picked picked  // scratch of Each
@@ -110,7 +112,7 @@ func (s *Splitter) readerOf(src *schema.Source) *splitReader {
 // Drop forgets all collected rows and keeps the memory.
 func (s *Splitter) Drop() {
 	s.keyed.forget()
-	s.arranged, s.last = false, 0
+	s.arranged, s.last, s.chunks = false, 0, nil
 	if s.reader != nil {
 		s.reader.forget()
 	}
@@ -224,7 +226,9 @@ func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
 		c.chosen.runs(sh, i, s.keyed.slot)
 		class := &r.binding.classes[i]
 		if i == 1 && f.deferring {
-			f.putBy(c.packed(r, class), sh.from[i], c.chosen.slot, len(s.shards))
+			if k := s.chunk(shard); k != nil {
+				f.putBy(k, c.chosen.slot)
+			}
 			continue
 		}
 		sorted := c.arrange(r, class)
@@ -235,6 +239,30 @@ func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
 		f.foldClass(&c.chosen, r.reader, class, sorted)
 	}
 	return r.classes[0].sorted.batch.Offset[sh.from[0]:sh.to[0]], r.classes[0].chosen.slot
+}
+
+// Only makes the splitter expect that it adds to these shards only; of others that takes longer. It keeps the slice until it
+// is given another. Without it, or with nil, all are expected.
+func (s *Splitter) Only(live []bool) { s.live = live }
+
+// chunk returns the rows of the second class of a shard; nil if there are none. Those of all live shards are made at once.
+func (s *Splitter) chunk(shard int) *chunk {
+	c, class := &s.reader.classes[1], &s.reader.binding.classes[1]
+	rows := func(i int) []int32 { return c.order[s.shards[i].from[1]:s.shards[i].to[1]] }
+	if s.chunks == nil {
+		lists := make([][]int32, len(s.shards))
+		for i := range s.shards {
+			if s.live == nil || s.live[i] {
+				lists[i] = rows(i)
+			}
+		}
+		s.chunks = c.pack(s.reader, class, lists)
+	}
+	k := s.chunks[shard]
+	if s.chunks[shard] = nil; k == nil && len(rows(shard)) > 0 {
+		k = c.pack(s.reader, class, [][]int32{rows(shard)})[0]
+	}
+	return k
 }
 
 // runs makes c the arranged rows of a shard that are of a class.

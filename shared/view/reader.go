@@ -39,7 +39,25 @@ type filter struct {
 }
 
 func newReader(p *Plan, b *binding, src *schema.Source) *reader {
-	r := &reader{plan: p, binding: b, src: src, keys: make([][]*column.Column, len(b.keys))}
+	r := newSelector(p, b, src)
+	for i := range b.columns {
+		var e *expr.Evaluator
+		if program := b.columns[i].program; program != nil {
+			e = program.NewEvaluator()
+		}
+		r.columns = append(r.columns, e)
+	}
+	for i := range b.filters {
+		if bound := &b.filters[i]; bound.program != nil && bound.coded == nil {
+			r.filters[i].evaluator = bound.program.NewEvaluator()
+		}
+	}
+	return r
+}
+
+// newSelector returns a reader of rows that others have loaded, and evaluated filters on: it selects rows, and no more.
+func newSelector(p *Plan, b *binding, src *schema.Source) *reader {
+	r := &reader{plan: p, binding: b, src: src, keys: make([][]*column.Column, len(b.keys)), filters: make([]filter, len(b.filters))}
 	for i, columns := range b.keys {
 		r.keys[i] = make([]*column.Column, len(columns))
 	}
@@ -47,18 +65,9 @@ func newReader(p *Plan, b *binding, src *schema.Source) *reader {
 	for i := range b.columns {
 		c := &b.columns[i]
 		r.wide.Cols[c.at] = column.NewColumn(c.typ, c.scale)
-		var e *expr.Evaluator
-		if c.program != nil {
-			e = c.program.NewEvaluator()
-		}
-		r.columns = append(r.columns, e)
 	}
-	for i := range b.filters {
-		f := filter{out: column.NewColumn(schema.Bool, 0)}
-		if bound := &b.filters[i]; bound.program != nil && bound.coded == nil {
-			f.evaluator = bound.program.NewEvaluator()
-		}
-		r.filters = append(r.filters, f)
+	for i := range r.filters {
+		r.filters[i].out = column.NewColumn(schema.Bool, 0)
 	}
 	r.rows = b.rowsOf(r.wide.Cols)
 	return r
