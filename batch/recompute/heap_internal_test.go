@@ -109,3 +109,53 @@ func TestBudgetWithinHeap(t *testing.T) {
 		t.Errorf("%d of %d rows were folded, and %d shards are left", folded, heap.N, g.limit)
 	}
 }
+
+// TestSettledWhereStatesAreSmaller: of shards with many rows an entity what is put by is folded when memory runs out, of
+// others it stays; and a shard that folds puts nothing by any more.
+func TestSettledWhereStatesAreSmaller(t *testing.T) {
+	spec := viewtest.Spec()
+	for i := range spec.Features {
+		if f := &spec.Features[i]; f.Ratio == nil && f.Where == "" {
+			f.Where = "kind == 'view'"
+		}
+	}
+	plan, err := view.Compile(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for users, settles := range map[int]bool{2: true, 2000: false} {
+		heap := viewtest.Log{Partitions: [2]int{1, 1}, Rows: 4000, Users: users}.Batches(rand.New(rand.NewPCG(1, 1)), plan.Spec().Sources)[0]
+		of := partitionOf(heap)
+		g := newGeneration(&Task{
+			Plan: plan, Run: 1, Lanes: 1, Blocks: map[string]int64{of.Source: viewtest.ClicksBlock},
+			To: position.Cut{of: position.Block(heap.Offset[heap.N-1], viewtest.ClicksBlock)},
+		}, position.Cut{}, DefaultMemory)
+		g.limit = len(g.shards)
+		for _, s := range g.shards {
+			s.begin(plan)
+		}
+		p := &pass{gens: []*generation{g}, budget: 1 << 40}
+		w := (&Engine{Workers: 1}).newWorkers([]*generation{g}, p)[0]
+		w.take(&work{}, heap)
+		w.flush()
+		before, rows := p.used.Load(), 0
+		for _, s := range g.shards {
+			rows += s.fold.Deferred()
+		}
+		p.settle()
+		left, bytes := 0, int64(0)
+		for _, s := range g.shards {
+			left += s.fold.Deferred()
+			bytes += s.fold.Bytes()
+		}
+		if rows < heap.N/4 || settles != (left < rows/2) || !settles && left != rows {
+			t.Errorf("%d users: of %d rows in %d that were put by %d are left", users, heap.N, rows, left)
+		}
+		if settles && p.used.Load() >= before {
+			t.Errorf("%d users: %d bytes became %d", users, before, p.used.Load())
+		}
+		if p.used.Load() < bytes {
+			t.Errorf("%d users: %d bytes are counted, folds take %d", users, p.used.Load(), bytes)
+		}
+	}
+}
