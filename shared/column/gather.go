@@ -24,26 +24,6 @@ func (c *Column) Gather(from *Column, rows []int32) {
 	}
 }
 
-// CopyValues returns copies of the values of the given rows of a column of bytes, one behind the other, and where each
-// begins and the last ends, in offsets, which has room for one more than rows. In all they must not pass MaxBytes.
-func (c *Column) CopyValues(offsets, rows []int32) (ends []int32, bytes []byte) {
-	offsets = offsets[:len(rows)+1]
-	offsets[0] = 0
-	end := int32(0)
-	for i, row := range rows {
-		if c.Index != nil {
-			row = c.Index[row]
-		}
-		end += c.Offsets[row+1] - c.Offsets[row]
-		offsets[i+1] = end
-	}
-	bytes = make([]byte, 0, end)
-	for _, row := range rows {
-		bytes = append(bytes, c.BytesAt(int(row))...)
-	}
-	return offsets, bytes
-}
-
 // GatherRows returns the given rows of from in the memory of dst, which grows as needed.
 func GatherRows[T int32 | int64 | uint64](dst, from []T, rows []int32) []T {
 	return AppendRows(dst[:0], from, rows)

@@ -25,6 +25,7 @@ type Bodies struct {
 	used      []int32 // scratch of load: the parts that the group has rows of
 
 	groupRows int32
+	mostBytes int     // see gatherer
 	group     *Fold   // the states of the entities from first up to end, as far as rows are put by
 	local     []int32 // by place, from first on: the slot in group; -1 for one that no rows are put by of
 	first     int     // of slots
@@ -55,7 +56,7 @@ const touchBodies = 64
 
 // NewBodies returns what writes bodies of folds of the plan.
 func (p *Plan) NewBodies() *Bodies {
-	w := &Bodies{plan: p, groupRows: groupRows, group: &Fold{plan: p, states: make([]operator.States, len(p.states)), nearby: true}}
+	w := &Bodies{plan: p, groupRows: groupRows, mostBytes: maxGathered, group: &Fold{plan: p, states: make([]operator.States, len(p.states)), nearby: true}}
 	for i, deferred := range p.deferred {
 		if deferred {
 			w.group.states[i] = p.states[i].op.NewStates()
@@ -125,8 +126,10 @@ func (w *Bodies) gathererOf(k *chunk) *gatherer {
 			return g
 		}
 	}
-	w.gatherers = append(w.gatherers, newGatherer(w.plan, k))
-	return w.gatherers[len(w.gatherers)-1]
+	g := newGatherer(w.plan, k)
+	g.most = w.mostBytes
+	w.gatherers = append(w.gatherers, g)
+	return g
 }
 
 // Append appends the body of the next slot to dst.
@@ -169,8 +172,7 @@ func (w *Bodies) load() {
 	}
 	for _, i := range w.used {
 		p := &w.parts[i]
-		p.gather(p.chunks, p.picks)
-		g.foldClass(&chosen{row: p.numbers, slot: p.slots}, p.reader, &p.reader.binding.classes[1], p.rows)
+		g.foldPicked(p.gatherer, p.chunks, p.picks, p.slots)
 		p.picks, p.slots = p.picks[:0], p.slots[:0]
 	}
 	w.used = w.used[:0]

@@ -8,8 +8,8 @@ import (
 )
 
 // chunk is rows of the second class that a fold has put by, of one partition, in the order in which a splitter adds them. It
-// is immutable. Integers take four bytes where they can: many rows lie there until their entities are written,
-// and memory that was never used before costs as much as all that is done with a row here.
+// is immutable. Integers take four bytes where they can: many rows lie there until their entities are written, and memory
+// that was never used before costs as much as all that is done with a row here.
 type chunk struct {
 	binding   *binding
 	src       *schema.Source
@@ -18,6 +18,7 @@ type chunk struct {
 	offset    packed
 	passes    [][]uint64
 	columns   []packedColumn // by class.columns
+	longest   int            // bytes of the longest value
 	bytes     int64          // of memory, about
 }
 
@@ -28,9 +29,15 @@ type packedColumn struct {
 	valid  []byte
 	packed // of fixed-width types
 
-	// Of bytes: value i is bytes[offsets[i]:offsets[i+1]].
+	// Of bytes: row i has the value index[i], and value j is bytes[offsets[j]:offsets[j+1]].
+	index   []int32
 	offsets []int32
 	bytes   []byte
+}
+
+func (p *packedColumn) value(row int32) []byte {
+	at := p.index[row]
+	return p.bytes[p.offsets[at]:p.offsets[at+1]]
 }
 
 // packed is integers: the first one, and how much more each is; or each one, if that does not fit.
@@ -88,7 +95,7 @@ func (c *classRows) pack(r *splitReader, class *class, lists [][]int32) []*chunk
 	}
 	for i, rows := range lists {
 		if len(rows) > 0 {
-			memory[i] = make(slab, (2+len(class.columns))*(len(rows)+1))
+			memory[i] = make(slab, (2+len(class.columns))*len(rows))
 			chunks[i] = &chunk{
 				binding: r.binding, src: r.src, partition: r.wide.Partition, columns: make([]packedColumn, len(class.columns)),
 				bytes: chunkBytes*int64(2+len(class.columns)+len(c.passes)) + 4*int64(len(memory[i])),
@@ -99,8 +106,14 @@ func (c *classRows) pack(r *splitReader, class *class, lists [][]int32) []*chunk
 	each(func(k *chunk, memory *slab, rows []int32) { k.offset = memory.pack(c.offset, rows) })
 	for i, at := range class.columns {
 		each(func(k *chunk, memory *slab, rows []int32) {
-			k.columns[i] = memory.packColumn(&c.columns[i], &r.dictionaries[at], rows)
-			k.bytes += k.columns[i].size()
+			p := &k.columns[i]
+			*p = packedColumn{typ: c.columns[i].Type, scale: c.columns[i].Scale, valid: column.GatherValid(nil, &c.columns[i], rows)}
+			if p.typ.IsBytes() {
+				k.longest = max(k.longest, p.packBytes(&c.columns[i], &r.dictionaries[at], memory, rows, &r.numbers))
+			} else {
+				p.packed = memory.pack(c.columns[i].Ints, rows)
+			}
+			k.bytes += p.size()
 		})
 	}
 	for _, passes := range c.passes {
@@ -112,34 +125,69 @@ func (c *classRows) pack(r *splitReader, class *class, lists [][]int32) []*chunk
 	return chunks
 }
 
-func (s *slab) packColumn(from *column.Column, d *column.Dictionary, rows []int32) packedColumn {
-	p := packedColumn{typ: from.Type, scale: from.Scale, valid: column.GatherValid(nil, from, rows)}
-	if !from.Type.IsBytes() {
-		p.packed = s.pack(from.Ints, rows)
-		return p
-	}
+// packBytes packs the given rows of a column whose values are in d, each value once: a long one that many rows have takes no
+// more than it does there. It returns the length of the longest. numbers is all zeros, by value of d, before and after.
+func (p *packedColumn) packBytes(from *column.Column, d *column.Dictionary, memory *slab, rows []int32, numbers *[]int32) (longest int) {
 	from.Share(d)
-	p.offsets, p.bytes = from.CopyValues(s.take(len(rows)+1), rows)
-	return p
+	if need := len(from.Offsets) - len(*numbers); need > 0 {
+		*numbers = append(*numbers, make([]int32, need)...)
+	}
+	p.index, p.offsets = memory.take(len(rows)), append(make([]int32, 0, 1+len(rows)/4), 0)
+	for i, row := range rows {
+		number := &(*numbers)[from.Index[row]]
+		if *number == 0 {
+			value := from.BytesAt(int(row))
+			longest = max(longest, len(value))
+			p.bytes = append(p.bytes, value...)
+			*number = int32(len(p.offsets))
+			p.offsets = append(p.offsets, int32(len(p.bytes)))
+		}
+		p.index[i] = *number - 1
+	}
+	for _, row := range rows {
+		(*numbers)[from.Index[row]] = 0
+	}
+	return longest
 }
 
 // size returns how many bytes the column takes beside the slab.
-func (p *packedColumn) size() int64 { return int64(8*len(p.wide) + len(p.valid) + len(p.bytes)) }
+func (p *packedColumn) size() int64 {
+	return int64(8*len(p.wide) + len(p.valid) + 4*cap(p.offsets) + cap(p.bytes))
+}
 
 // gatherer brings rows of chunks together.
 type gatherer struct {
 	reader  *reader
 	rows    *sortedRows
 	numbers []int32 // of the rows
+	most    int     // bytes of a column's values that are brought together at most, if they are of several rows
 }
 
 func newGatherer(p *Plan, k *chunk) *gatherer {
 	r := newSelector(p, k.binding, k.src)
-	return &gatherer{reader: r, rows: newSortedRows(r, &k.binding.classes[1])}
+	return &gatherer{reader: r, rows: newSortedRows(r, &k.binding.classes[1]), most: maxGathered}
 }
 
 // pick is a row of a chunk.
 type pick struct{ chunk, row int32 }
+
+// maxGathered bounds the bytes of a column's values that are brought together: their places are of 32 bits.
+const maxGathered = 256 << 20
+
+// foldPicked folds the rows picked from some chunks of one partition, which belong to these slots, into f: at once, or some
+// at a time where their values might be too long for one column.
+func (f *Fold) foldPicked(g *gatherer, chunks []*chunk, picks []pick, slots []int32) {
+	longest := 0
+	for _, k := range chunks {
+		longest = max(longest, k.longest)
+	}
+	for most := max(1, g.most/(longest+1)); len(picks) > 0; {
+		n := min(most, len(picks))
+		g.gather(chunks, picks[:n])
+		f.foldClass(&chosen{row: g.numbers, slot: slots[:n]}, g.reader, &g.reader.binding.classes[1], g.rows)
+		picks, slots = picks[n:], slots[n:]
+	}
+}
 
 // gather makes the rows those picked from some chunks of one partition.
 func (g *gatherer) gather(chunks []*chunk, picks []pick) {
@@ -182,7 +230,7 @@ func gatherBytes(c *column.Column, chunks []*chunk, picks []pick, i int) {
 	offsets, bytes := append(c.Offsets[:0], 0), c.Bytes[:0]
 	for j, at := range picks {
 		from := &chunks[at.chunk].columns[i]
-		bytes = append(bytes, from.bytes[from.offsets[at.row]:from.offsets[at.row+1]]...)
+		bytes = append(bytes, from.value(at.row)...)
 		offsets = append(offsets, int32(len(bytes)))
 		c.Valid[j>>3] |= from.valid[at.row>>3] >> (at.row & 7) & 1 << (j & 7)
 	}

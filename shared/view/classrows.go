@@ -14,6 +14,7 @@ type splitReader struct {
 	classes      [2]classRows        // by binding.classes
 	taken        []column.Taken      // scratch of collect, by column of the wide batch
 	some         []int32             // scratch of collect
+	numbers      []int32             // scratch of pack, by value of a dictionary; all 0 between calls
 }
 
 // classRows are rows that states of a class may read, of many batches, and what these read of them: of the first class

@@ -82,8 +82,7 @@ func (f *Fold) Settle() {
 		if g == nil || g.reader.src != d.src {
 			g = newGatherer(f.plan, d.chunk)
 		}
-		g.gather([]*chunk{d.chunk}, picks)
-		f.foldClass(&chosen{row: g.numbers, slot: d.slots}, g.reader, &d.binding.classes[1], g.rows)
+		f.foldPicked(g, []*chunk{d.chunk}, picks, d.slots)
 	}
 	f.forgetDeferred()
 }
@@ -93,7 +92,13 @@ func (f *Fold) putBy(k *chunk, slots []int32) {
 	f.deferred = append(f.deferred, deferred{k, slices.Clone(slots)})
 	f.deferredRows += len(slots)
 	f.deferredBytes += k.bytes + 4*int64(len(slots))
+	if f.deferredRows > maxDeferred {
+		f.Settle()
+	}
 }
+
+// maxDeferred bounds the rows that a fold puts by: Bodies numbers them in 32 bits.
+const maxDeferred = 1 << 30
 
 // Deferred returns how many rows are put by.
 func (f *Fold) Deferred() int { return f.deferredRows }

@@ -7,5 +7,5 @@ func (f *Fold) HoldAll() {
 	}
 }
 
-// SetGroup makes bodies be written in groups of about so many rows of a partition.
-func (w *Bodies) SetGroup(rows int) { w.groupRows = int32(rows) }
+// SetGroup makes bodies be written in groups of about so many rows of a partition, some at a time if they have long values.
+func (w *Bodies) SetGroup(rows, bytes int) { w.groupRows, w.mostBytes = int32(rows), bytes }
