@@ -129,7 +129,6 @@ type worker struct {
 	splitters []*view.Splitter // by task
 	scanned   []int64          // by task
 	rows      int              // of the heap: what the splitters have collected
-	live      []bool           // scratch of flush: by shard
 }
 
 func (e *Engine) newWorkers(gens []*generation, p *pass) []*worker {
@@ -259,11 +258,7 @@ func bytesOf(b *column.Batch, fields []int) (n int64) {
 // flush folds what was collected.
 func (w *worker) flush() {
 	for i, g := range w.gens {
-		w.live = w.live[:0]
-		for _, s := range g.shards {
-			w.live = append(w.live, s.live())
-		}
-		w.splitters[i].Only(w.live)
+		w.splitters[i].Only(w.live(g))
 		for j := range g.shards {
 			// Each worker begins with another shard, so that they seldom wait for one another.
 			w.fold(g, w.splitters[i], (j+w.number*len(g.shards)/2+w.number)%len(g.shards))
@@ -320,6 +315,13 @@ func (p *pass) settle() {
 			s.mu.Unlock()
 		}
 	}
+}
+
+// live returns which shards of a task are folded: those from one up to another.
+func (p *pass) live(g *generation) (from, to int) {
+	p.shed.Lock()
+	defer p.shed.Unlock()
+	return g.done, g.limit
 }
 
 // giveUp frees the upper half of the live shards of every task, for a later pass, until the rest fits the budget or one

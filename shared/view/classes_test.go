@@ -43,7 +43,7 @@ func TestSplitterOfAnyStates(t *testing.T) {
 				if from = to; from < b.N && r.IntN(2) == 0 {
 					continue
 				}
-				s.Only([][]bool{nil, {true, false}, {false, false}}[r.IntN(3)])
+				s.Only(0, r.IntN(3))
 				for shard, f := range folds {
 					if r.IntN(20) == 0 {
 						f.Settle()

@@ -34,7 +34,7 @@ type Splitter struct {
 	next     []int32 // scratch of arrange, by number of key
 	keys     []int32 // scratch of keysInOrder
 	shards   []shardRows
-	live     []bool   // by shard; nil: all are
+	from, to int      // the shards that are expected
 	chunks   []*chunk // by shard, once one was asked for: those that were not
 
 	reject []uint8 // scratch of accepting
@@ -53,7 +53,7 @@ type shardRows struct {
 func (p *Plan) NewSplitter(shards int) *Splitter {
 	invariant.Check(shards > 0 && shards <= MaxShards && shards&(shards-1) == 0, "splitting into %d shards", shards)
 	return &Splitter{
-		plan: p, shift: 64 - bits.TrailingZeros(uint(shards)), shards: make([]shardRows, shards), keyed: keyed{unique: true},
+		plan: p, shift: 64 - bits.TrailingZeros(uint(shards)), shards: make([]shardRows, shards), to: shards, keyed: keyed{unique: true},
 	}
 }
 
@@ -241,9 +241,9 @@ func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
 	return r.classes[0].sorted.batch.Offset[sh.from[0]:sh.to[0]], r.classes[0].chosen.slot
 }
 
-// Only makes the splitter expect that it adds to these shards only; of others that takes longer. It keeps the slice until it
-// is given another. Without it, or with nil, all are expected.
-func (s *Splitter) Only(live []bool) { s.live = live }
+// Only makes the splitter expect that it adds to the shards [from, to) only, until it is told otherwise; of others that takes
+// longer. At first all are expected.
+func (s *Splitter) Only(from, to int) { s.from, s.to = from, to }
 
 // chunk returns the rows of the second class of a shard; nil if there are none. Those of all live shards are made at once.
 func (s *Splitter) chunk(shard int) *chunk {
@@ -251,10 +251,8 @@ func (s *Splitter) chunk(shard int) *chunk {
 	rows := func(i int) []int32 { return c.order[s.shards[i].from[1]:s.shards[i].to[1]] }
 	if s.chunks == nil {
 		lists := make([][]int32, len(s.shards))
-		for i := range s.shards {
-			if s.live == nil || s.live[i] {
-				lists[i] = rows(i)
-			}
+		for i := s.from; i < s.to; i++ {
+			lists[i] = rows(i)
 		}
 		s.chunks = c.pack(s.reader, class, lists)
 	}
