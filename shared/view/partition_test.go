@@ -106,7 +106,9 @@ func written(t *rapid.T, r *rand.Rand, w *view.Bodies, f *view.Fold) map[string]
 	for _, slot := range r.Perm(f.Len()) {
 		slots = append(slots, int32(slot))
 	}
-	w.SetGroup(1+r.IntN(30), 1+r.IntN(200))
+	if r.IntN(3) == 0 {
+		w.SetGroup(1+r.IntN(30), 1+r.IntN(200))
+	}
 	w.Begin(f, slots)
 	for _, slot := range slots {
 		all[string(f.Key(int(slot)))] = string(w.Append(nil))
