@@ -65,10 +65,10 @@ func (p *Plan) NewBodies() *Bodies {
 	return w
 }
 
-// Begin makes the next bodies those of these slots of a fold, all of which must have an event. Until they are written the
-// fold must not be used otherwise.
+// Begin makes the next bodies those of a fold, with all of its slots in this order, each once; all must have an event. Until
+// they are written the fold must not be used otherwise.
 func (w *Bodies) Begin(f *Fold, slots []int32) {
-	invariant.Check(f.plan == w.plan, "writing bodies of another plan's fold")
+	invariant.Check(f.plan == w.plan && len(slots) == f.Len(), "writing %d bodies of a fold of %d, or of another plan", len(slots), f.Len())
 	w.fold, w.slots, w.next, w.ahead, w.first, w.end = f, slots, 0, 0, 0, 0
 	if f.deferring {
 		w.arrange()

@@ -174,14 +174,17 @@ type pick struct{ chunk, row int32 }
 // maxGathered bounds the bytes of a column's values that are brought together: their places are of 32 bits.
 const maxGathered = 256 << 20
 
+// maxPicked bounds the rows that are brought together: an entity may have any number of them.
+const maxPicked = 1 << 15
+
 // foldPicked folds the rows picked from some chunks of one partition, which belong to these slots, into f: at once, or some
-// at a time where their values might be too long for one column.
+// at a time where they are many, or their values might be too long for one column.
 func (f *Fold) foldPicked(g *gatherer, chunks []*chunk, picks []pick, slots []int32) {
 	longest := 0
 	for _, k := range chunks {
 		longest = max(longest, k.longest)
 	}
-	for most := max(1, g.most/(longest+1)); len(picks) > 0; {
+	for most := max(1, min(maxPicked, g.most/(longest+1))); len(picks) > 0; {
 		n := min(most, len(picks))
 		g.gather(chunks, picks[:n])
 		f.foldClass(&chosen{row: g.numbers, slot: slots[:n]}, g.reader, &g.reader.binding.classes[1], g.rows)
