@@ -27,7 +27,7 @@
 // # Memory
 //
 // Rows that are put by take less memory than states of few rows, and more than states of many. When the folds outgrow the
-// budget, those with many rows an entity fold what they have put by. If that does not do, the upper half of the shards that
+// budget, those that have put much by for each entity fold it. If that does not do, the upper half of the shards that
 // are still live is given up: what they hold is freed, what is left is folded to the end and written, and the archive is
 // scanned again for those that were given up. Scanning again costs about a tenth of folding; a spill of rows would have to
 // be written and read once more, and be a format of its own.

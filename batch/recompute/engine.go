@@ -163,17 +163,13 @@ func (e *Engine) write(ctx context.Context, gens []*generation) error {
 			}
 		}
 	}
-	writers := make([]map[*generation]*view.Bodies, e.workers())
+	for _, g := range gens {
+		for len(g.bodies) < e.workers() {
+			g.bodies = append(g.bodies, g.Plan.NewBodies())
+		}
+	}
 	err := parallel(ctx, e.workers(), len(steps), func(w, i int) error {
-		if writers[w] == nil {
-			writers[w] = map[*generation]*view.Bodies{}
-		}
-		bodies := writers[w][steps[i].gen]
-		if bodies == nil {
-			bodies = steps[i].gen.Plan.NewBodies()
-			writers[w][steps[i].gen] = bodies
-		}
-		if err := steps[i].run(bodies); err != nil {
+		if err := steps[i].run(steps[i].gen.bodies[w]); err != nil {
 			return fmt.Errorf("writing lane %d of %s: %w", steps[i].lane, steps[i].gen.Task, err)
 		}
 		return nil

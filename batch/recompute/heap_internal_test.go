@@ -110,7 +110,7 @@ func TestBudgetWithinHeap(t *testing.T) {
 	}
 }
 
-// TestSettledWhereStatesAreSmaller: of shards with many rows an entity what is put by is folded when memory runs out, of
+// TestSettledWhereStatesAreSmaller: of shards that have much for each entity what is put by is folded when memory runs out, of
 // others it stays; and a shard that folds puts nothing by any more.
 func TestSettledWhereStatesAreSmaller(t *testing.T) {
 	spec := viewtest.Spec()
@@ -138,18 +138,18 @@ func TestSettledWhereStatesAreSmaller(t *testing.T) {
 		w := (&Engine{Workers: 1}).newWorkers([]*generation{g}, p)[0]
 		w.take(&work{}, heap)
 		w.flush()
-		before, rows := p.used.Load(), 0
+		before, put := p.used.Load(), int64(0)
 		for _, s := range g.shards {
-			rows += s.fold.Deferred()
+			put += s.fold.Deferred()
 		}
 		p.settle()
-		left, bytes := 0, int64(0)
+		left, bytes := int64(0), int64(0)
 		for _, s := range g.shards {
 			left += s.fold.Deferred()
 			bytes += s.fold.Bytes()
 		}
-		if rows < heap.N/4 || settles != (left < rows/2) || !settles && left != rows {
-			t.Errorf("%d users: of %d rows in %d that were put by %d are left", users, heap.N, rows, left)
+		if put == 0 || settles != (left < put/2) || !settles && left != put {
+			t.Errorf("%d users: of %d bytes that were put by %d are left", users, put, left)
 		}
 		if settles && p.used.Load() >= before {
 			t.Errorf("%d users: %d bytes became %d", users, before, p.used.Load())

@@ -299,16 +299,16 @@ func (w *worker) fold(g *generation, sp *view.Splitter, number int) {
 	}
 }
 
-// settledRows is how many rows for each of its entities a shard must have put by for their states to be certainly smaller:
-// few rows an entity take less than states of them.
-const settledRows = 64
+// settledBytes is how much a shard must have put by for each of its entities for their states to be smaller, as a rule: of
+// few and short rows an entity, states take more.
+const settledBytes = 8 << 10
 
 // settle makes live shards fold the rows that they have put by, where that gives memory back.
 func (p *pass) settle() {
 	for _, g := range p.gens {
 		for _, s := range g.shards[g.done:g.limit] {
 			s.mu.Lock()
-			if s.fold.Deferred() > settledRows*s.fold.Len() {
+			if s.fold.Deferred() > settledBytes*int64(s.fold.Len()) {
 				s.fold.Settle()
 				p.used.Add(s.count())
 			}

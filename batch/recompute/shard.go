@@ -66,7 +66,9 @@ func (s *shard) add(sp *view.Splitter, number int, blocks *blockRun) (grown int6
 			s.fresh = append(s.fresh, note{slots[i], block})
 		}
 	}
-	s.notes, s.noted = append(s.notes, slices.Clone(s.fresh)), s.noted+len(s.fresh)
+	if len(s.fresh) > 0 {
+		s.notes, s.noted = append(s.notes, slices.Clone(s.fresh)), s.noted+len(s.fresh)
+	}
 	return s.count()
 }
 

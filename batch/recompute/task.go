@@ -101,7 +101,8 @@ type generation struct {
 	out     *Outcome
 
 	sampler *sampler
-	mergers *sync.Pool // of *view.Merger
+	mergers *sync.Pool     // of *view.Merger
+	bodies  []*view.Bodies // by worker: what it writes rows with
 
 	mu sync.Mutex // of out.Events
 }

@@ -58,29 +58,41 @@ const (
 
 // group is the rows of some slots: by partition, of one all rows of a slot side by side.
 type group struct {
-	parts  []groupRows
+	parts  []*operator.Rows
 	newest []int64
 	rows   int
 }
 
-// groupRows are those of one partition.
-type groupRows struct{ operator.Rows }
+// newParts returns a group of so many partitions, without rows.
+func newParts(in []operator.Input, parts int) *group {
+	g := &group{newest: make([]int64, groupSlots)}
+	for i := range parts {
+		p := &operator.Rows{Partition: int32(i), Newest: g.newest}
+		for _, one := range in {
+			c := column.NewColumn(one.Type, one.Scale)
+			p.In = append(p.In, &c)
+		}
+		g.parts = append(g.parts, p)
+	}
+	return g
+}
+
+// next adds a row of slot at t to a partition, but for its inputs.
+func (g *group) next(part int, slot int32, t int64) *operator.Rows {
+	r := g.parts[part]
+	r.Row, r.Slot, r.Time = append(r.Row, int32(len(r.Row))), append(r.Slot, slot), append(r.Time, t)
+	r.Offset = append(r.Offset, int64(len(r.Offset)))
+	g.rows++
+	return r
+}
 
 // newGroup returns a group whose rows are spread over some time, a slot's in the order of it but for a few.
 func newGroup(rng *rand.Rand, cfg *operator.Config, most []int64, spread int64) *group {
-	g := &group{parts: make([]groupRows, groupParts), newest: make([]int64, groupSlots)}
-	for i := range g.parts {
-		p := &g.parts[i]
-		p.Partition, p.Newest = int32(i), g.newest
-		for _, in := range cfg.Inputs {
-			c := column.NewColumn(in.Type, in.Scale)
-			p.In = append(p.In, &c)
-		}
-	}
+	g := newParts(cfg.Inputs, groupParts)
 	const begin = 1_790_000_000_000
 	for slot := range int32(groupSlots) {
 		home := rng.IntN(groupParts)
-		times := make([]int64, rowsOfSlot(rng))
+		times := make([]int64, drawn(rng, visited))
 		for i := range times {
 			times[i] = begin + rng.Int64N(spread)
 		}
@@ -92,36 +104,30 @@ func newGroup(rng *rand.Rand, cfg *operator.Config, most []int64, spread int64) 
 			if i > 0 && rng.IntN(500) == 0 {
 				home = rng.IntN(groupParts)
 			}
-			g.parts[home].add(rng, slot, t, most)
+			g.add(rng, home, slot, t, most)
 			g.newest[slot] = max(g.newest[slot], t)
-			g.rows++
 		}
 		g.newest[slot] += rng.Int64N(window.Hour)
 	}
 	return g
 }
 
-// rowsOfSlot returns how many rows a slot has: mostly very few, of one in some hundreds thousands.
-func rowsOfSlot(rng *rand.Rand) int {
-	between := func(low, high float64) int { return int(low * math.Pow(high/low, rng.Float64())) }
-	switch share := rng.Float64(); {
-	case share < .5:
-		return between(1, 3)
-	case share < .9:
-		return between(2, 7)
-	case share < .99:
-		return between(6, 93)
-	case share < .997:
-		return between(92, 1000)
-	}
-	return between(1000, 4000)
+// share says how many rows a slot has, up to a share of all slots.
+type share struct{ upTo, low, high float64 }
+
+// visited is how many rows of some event a visitor has: mostly very few, of one in some hundreds thousands.
+var visited = []share{{.5, 1, 3}, {.9, 2, 7}, {.99, 6, 93}, {.997, 92, 1000}, {1, 1000, 4000}}
+
+// drawn returns how many rows a slot has.
+func drawn(rng *rand.Rand, shares []share) int {
+	at := rng.Float64()
+	s := shares[slices.IndexFunc(shares, func(s share) bool { return at < s.upTo })]
+	return int(s.low * math.Pow(s.high/s.low, rng.Float64()))
 }
 
 // add appends a row of slot at t.
-func (g *groupRows) add(rng *rand.Rand, slot int32, t int64, most []int64) {
-	g.Row, g.Slot, g.Time = append(g.Row, int32(len(g.Row))), append(g.Slot, slot), append(g.Time, t)
-	g.Offset = append(g.Offset, int64(len(g.Offset)))
-	for i, c := range g.In {
+func (g *group) add(rng *rand.Rand, part int, slot int32, t int64, most []int64) {
+	for i, c := range g.next(part, slot, t).In {
 		if most[i] == 0 {
 			c.AppendInt([]int64{1, 1, 1, 1, 2, 3, 5, 8, -3}[rng.IntN(9)])
 			continue
@@ -149,10 +155,15 @@ func benchmarkGroup(b *testing.B, kind string, cfg *operator.Config, most []int6
 	for i := range groups {
 		groups[i] = newGroup(rng, cfg, most, spread)
 	}
-	s := newStates(b, kind, cfg, groupSlots)
+	foldGroups(b, newStates(b, kind, cfg, groupSlots), groups)
+}
+
+// foldGroups folds one group after the other into states that are reset, and writes them.
+func foldGroups(b *testing.B, s operator.States, groups []*group) {
 	var fold, write, reset time.Duration
 	var buf []byte
 	rows := 0
+	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		g := groups[i%len(groups)]
 		rows += g.rows
@@ -160,17 +171,17 @@ func benchmarkGroup(b *testing.B, kind string, cfg *operator.Config, most []int6
 		s.Reset()
 		s.Grow(groupSlots)
 		empty := time.Now()
-		for j := range g.parts {
-			s.Fold(&g.parts[j].Rows)
+		for _, p := range g.parts {
+			s.Fold(p)
 		}
 		folded := time.Now()
 		buf = buf[:0]
 		for slot, newest := range g.newest {
 			buf = s.AppendState(buf, int32(slot), newest)
 		}
-		reset += empty.Sub(begin)
-		fold += folded.Sub(empty)
 		write += time.Since(folded)
+		fold += folded.Sub(empty)
+		reset += empty.Sub(begin)
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(float64(fold.Nanoseconds())/float64(rows), "fold-ns/row")

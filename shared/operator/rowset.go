@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
+
+	"github.com/tidemark-io/tidemark/shared/operator/internal/arena"
 )
 
 // rowSet numbers the tuples of a row that is read: equal ones the same, from 0 on in the order of their first appearance.
@@ -78,7 +80,7 @@ func (s *rowSet) number(head uint64, tuple []byte) (number uint32, fresh bool) {
 // hash returns the hash of a tuple of this head. A head that holds all of the tuple is multiplied by a secret: to call the
 // general function takes longer.
 func (s *rowSet) hash(head uint64, tuple []byte) uint64 {
-	if len(tuple) > headBytes {
+	if len(tuple) > arena.HeadBytes {
 		return maphash.Bytes(s.seed, tuple)
 	}
 	hi, lo := bits.Mul64(head^s.secret[0], s.secret[1])
@@ -94,20 +96,20 @@ func (s *rowSet) reset() {
 
 // headAt is headOf of b[at:at+size], at one go where enough of b follows.
 func headAt(b []byte, at, size int) uint64 {
-	if at+headBytes > len(b) {
-		return headOf(b[at : at+size])
+	if at+arena.HeadBytes > len(b) {
+		return arena.HeadOf(b[at : at+size])
 	}
 	head := binary.BigEndian.Uint64(b[at:])
-	if size < headBytes {
-		head &= ^uint64(0) << (8 * (headBytes - size))
+	if size < arena.HeadBytes {
+		head &= ^uint64(0) << (8 * (arena.HeadBytes - size))
 	}
 	return head
 }
 
 // compareTails compares tuples of one head. None is the beginning of another one: those that a head holds are equal.
 func compareTails(a, b []byte) int {
-	if len(a) <= headBytes || len(b) <= headBytes {
+	if len(a) <= arena.HeadBytes || len(b) <= arena.HeadBytes {
 		return 0
 	}
-	return bytes.Compare(a[headBytes:], b[headBytes:])
+	return bytes.Compare(a[arena.HeadBytes:], b[arena.HeadBytes:])
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/tidemark-io/tidemark/shared/operator/internal/arena"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/cells"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wide"
 	"github.com/tidemark-io/tidemark/shared/operator/internal/wire"
@@ -71,7 +72,7 @@ type topKStates struct {
 
 // group is the settled entries of one key: words [from, to).
 type group struct {
-	head     uint64 // of the key's bytes, see headOf
+	head     uint64 // of the key's bytes, see arena.HeadOf
 	key      []byte
 	from, to int
 }
@@ -141,7 +142,7 @@ func (s *topKStates) appendSorted(dst []byte, entries []uint64) []byte {
 			at += topKStride
 		}
 		key := s.keys.bytesOf(word)
-		s.groups = append(s.groups, group{headOf(key), key, from, at})
+		s.groups = append(s.groups, group{arena.HeadOf(key), key, from, at})
 	}
 	slices.SortFunc(s.groups, func(a, b group) int {
 		if a.head != b.head {

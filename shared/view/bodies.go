@@ -69,6 +69,7 @@ func (p *Plan) NewBodies() *Bodies {
 // they are written the fold must not be used otherwise.
 func (w *Bodies) Begin(f *Fold, slots []int32) {
 	invariant.Check(f.plan == w.plan && len(slots) == f.Len(), "writing %d bodies of a fold of %d, or of another plan", len(slots), f.Len())
+	w.forget()
 	w.fold, w.slots, w.next, w.ahead, w.first, w.end = f, slots, 0, 0, 0, 0
 	if f.deferring {
 		w.arrange()
@@ -93,10 +94,6 @@ func (w *Bodies) arrange() {
 		w.starts = append(w.starts, all)
 	}
 	w.rows = slices.Grow(w.rows[:0], int(all))[:all]
-	for i := range w.parts {
-		clear(w.parts[i].chunks)
-		w.parts[i].chunks = w.parts[i].chunks[:0]
-	}
 	for i := range w.fold.deferred {
 		d := &w.fold.deferred[i]
 		part, chunk := w.partOf(d)
@@ -146,7 +143,20 @@ func (w *Bodies) Append(dst []byte) []byte {
 		local = w.local[w.next-w.first]
 	}
 	w.next++
-	return w.fold.appendBody(dst, int(slot), w.group, local)
+	dst = w.fold.appendBody(dst, int(slot), w.group, local)
+	if w.next == len(w.slots) {
+		w.forget()
+	}
+	return dst
+}
+
+// forget drops the fold and what it has put by, and keeps its own memory.
+func (w *Bodies) forget() {
+	w.fold, w.slots = nil, nil
+	for i := range w.parts {
+		clear(w.parts[i].chunks)
+		w.parts[i].chunks = w.parts[i].chunks[:0]
+	}
 }
 
 // load folds the rows of the next group of entities.

@@ -132,20 +132,26 @@ func (p *packedColumn) packBytes(from *column.Column, d *column.Dictionary, memo
 	if need := len(from.Offsets) - len(*numbers); need > 0 {
 		*numbers = append(*numbers, make([]int32, need)...)
 	}
-	p.index, p.offsets = memory.take(len(rows)), append(make([]int32, 0, 1+len(rows)/4), 0)
+	p.index, p.offsets = memory.take(len(rows)), append(make([]int32, 0, 2+len(rows)/4), 0, 0) // the first value is that of nulls
 	for i, row := range rows {
+		p.index[i] = 0
+		if !from.Present(int(row)) {
+			continue
+		}
 		number := &(*numbers)[from.Index[row]]
 		if *number == 0 {
 			value := from.BytesAt(int(row))
 			longest = max(longest, len(value))
 			p.bytes = append(p.bytes, value...)
-			*number = int32(len(p.offsets))
+			*number = int32(len(p.offsets)) - 1
 			p.offsets = append(p.offsets, int32(len(p.bytes)))
 		}
-		p.index[i] = *number - 1
+		p.index[i] = *number
 	}
 	for _, row := range rows {
-		(*numbers)[from.Index[row]] = 0
+		if from.Present(int(row)) {
+			(*numbers)[from.Index[row]] = 0
+		}
 	}
 	return longest
 }

@@ -1,6 +1,7 @@
 package view_test
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -109,4 +110,34 @@ func someStates(r *rand.Rand) view.Spec {
 		spec.Features = slices.Insert(spec.Features, at, f)
 	}
 	return spec
+}
+
+// TestManyRowsOfOneEntity: however many rows of an entity are put by, so many and no more are brought together.
+func TestManyRowsOfOneEntity(t *testing.T) {
+	spec := someStates(rand.New(rand.NewPCG(3, 3)))
+	p := compile(t, spec)
+	log := viewtest.Log{Partitions: [2]int{1, 1}, Rows: 5 * view.MaxPicked, Users: 1}
+	b := log.Batches(rand.New(rand.NewPCG(3, 4)), spec.Sources)[0]
+	one, f, s, w := p.NewFold(), p.NewFold(), p.NewSplitter(1), p.NewBodies()
+	one.Add(b, 0, b.N)
+	f.Defer()
+	for from := 0; from < b.N; from += b.N / 3 {
+		s.Split(b, from, min(from+b.N/3, b.N))
+		s.AddTo(f, 0)
+		s.Drop()
+	}
+	var slots []int32
+	for slot := range f.Len() {
+		slots = append(slots, int32(slot))
+	}
+	w.Begin(f, slots)
+	for _, slot := range slots {
+		at, ok := one.Lookup(f.Key(int(slot)))
+		if got := w.Append(nil); !ok || !bytes.Equal(got, one.AppendBody(nil, at)) {
+			t.Fatalf("the body of %s differs", f.Key(int(slot)))
+		}
+	}
+	if rows := w.Gathered(); rows < view.MaxPicked/2 || rows > 2*view.MaxPicked {
+		t.Errorf("there is room for %d rows that are brought together", rows)
+	}
 }

@@ -167,17 +167,12 @@ const (
 )
 
 // size returns about how many bytes of memory the rows take, of which so many are of the first class.
-func (r *splitReader) size(rows int) int64 {
-	n := r.dictionaryBytes()
-	for i, rows := range [2]int{rows, len(r.classes[1].of)} {
-		n += int64(rows) * int64(rowBytes+columnBytes*(len(r.classes[i].columns)+len(r.classes[i].passes)))
-	}
-	return n
-}
-
-func (r *splitReader) dictionaryBytes() (n int64) {
+func (r *splitReader) size(rows int) (n int64) {
 	for i := range r.dictionaries {
 		n += r.dictionaries[i].Size()
+	}
+	for i, rows := range [2]int{rows, len(r.classes[1].of)} {
+		n += int64(rows) * int64(rowBytes+columnBytes*(len(r.classes[i].columns)+len(r.classes[i].passes)))
 	}
 	return n
 }

@@ -45,8 +45,8 @@ func (b *binding) defers(deferred []bool) bool {
 	return true
 }
 
-// Defer makes an empty fold put rows by until Settle, as far as it can. Any other method but AddTo of a splitter, and
-// Bodies, settles first if it must.
+// Defer makes an empty fold put rows by until Settle; not of a view of several sources, of which one has a state in the
+// second class and another one has it in the first. Any method but AddTo of a splitter, and Bodies, settles first if it must.
 func (f *Fold) Defer() {
 	invariant.Check(len(f.entities) == 0, "deferring in a fold that has %d entities", len(f.entities))
 	if f.deferring || !slices.Contains(f.plan.deferred, true) {
@@ -74,10 +74,12 @@ func (f *Fold) Settle() {
 	f.grow()
 	var picks []pick
 	var g *gatherer
-	for _, d := range f.deferred {
+	for i := range f.deferred {
+		d := f.deferred[i]
+		f.deferred[i] = deferred{} // its memory is free when it is folded
 		picks = picks[:0]
-		for i := range d.slots {
-			picks = append(picks, pick{0, int32(i)})
+		for row := range d.slots {
+			picks = append(picks, pick{0, int32(row)})
 		}
 		if g == nil || g.reader.src != d.src {
 			g = newGatherer(f.plan, d.chunk)
@@ -100,7 +102,7 @@ func (f *Fold) putBy(k *chunk, slots []int32) {
 // maxDeferred bounds the rows that a fold puts by: Bodies numbers them in 32 bits.
 const maxDeferred = 1 << 30
 
-// Deferred returns how many rows are put by.
-func (f *Fold) Deferred() int { return f.deferredRows }
+// Deferred returns about how many bytes of memory the rows take that are put by.
+func (f *Fold) Deferred() int64 { return f.deferredBytes }
 
 func (f *Fold) forgetDeferred() { f.deferred, f.deferredRows, f.deferredBytes = nil, 0, 0 }

@@ -162,9 +162,11 @@ func (s *Splitter) arrange() {
 	}
 }
 
-// orderBits is by how many of the topmost bits of their hashes keys are put in order.
+// orderBits is by how many of the topmost bits of their hashes keys are put in order; more than MaxShards take.
 const orderBits = 12
 
+// keysInOrder returns the numbers of the keys in about the order of their hashes: what is written later, in that order, then
+// lies so in memory, and places in tables follow one another.
 func (s *Splitter) keysInOrder() []int32 {
 	var at [1<<orderBits + 1]int32
 	for _, hash := range s.keyed.hash {
@@ -291,16 +293,16 @@ type pickedRow struct{ key, row int32 }
 func (s *Splitter) Each(wanted func(hash uint64) bool, yield func(hash uint64, key []byte, rows []int32)) {
 	p := &s.picked
 	p.list, p.rows, p.wanted = p.list[:0], p.rows[:0], p.wanted[:0]
-	some := false
-	for _, hash := range s.keyed.hash { // there are fewer keys than rows
-		want := wanted(hash)
-		p.wanted, some = append(p.wanted, want), some || want
+	of := s.keyed.of[s.last:]
+	ask := func(key int32) bool { return wanted(s.keyed.hash[key]) }
+	if len(s.keyed.hash) < len(of) { // as mostly: once a key, of all batches, and not once a row
+		for _, hash := range s.keyed.hash {
+			p.wanted = append(p.wanted, wanted(hash))
+		}
+		ask = func(key int32) bool { return p.wanted[key] }
 	}
-	if !some {
-		return
-	}
-	for i, key := range s.keyed.of[s.last:] {
-		if p.wanted[key] {
+	for i, key := range of {
+		if ask(key) {
 			p.list = append(p.list, pickedRow{key, s.keyed.row[i]})
 		}
 	}

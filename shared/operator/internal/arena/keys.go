@@ -2,7 +2,6 @@ package arena
 
 import (
 	"bytes"
-	"encoding/binary"
 	"hash/maphash"
 	"math"
 	"math/bits"
@@ -52,20 +51,12 @@ func (k *Keys) AppendTo(dst []byte, id uint64) []byte {
 	return append(dst, k.Bytes(id)...)
 }
 
-// Head returns the first eight bytes of a key as a number, the first one highest, with zeros for those that it lacks.
+// Head is HeadOf of a key.
 func (k *Keys) Head(id uint64) uint64 {
 	if name := k.names[id]; name.known() {
 		return bits.ReverseBytes64(name.low)
 	}
-	b := k.Bytes(id)
-	if len(b) >= 8 {
-		return binary.BigEndian.Uint64(b)
-	}
-	var head uint64
-	for i, v := range b {
-		head |= uint64(v) << (56 - 8*i)
-	}
-	return head
+	return HeadOf(k.Bytes(id))
 }
 
 // ID returns the number of key, a new one if it was not seen since Reset.

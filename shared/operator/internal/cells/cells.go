@@ -88,9 +88,6 @@ func lastBucket(t window.Tier) uint64 {
 	return uint64(schema.MaxTime / t.Hop)
 }
 
-// Stride returns the number of words of an entry.
-func (c *Cells) Stride() int { return c.stride }
-
 // Code returns where a row at t belongs if the entity's newest event time is newest ≥ t; false if no reader reaches it.
 func (c *Cells) Code(t, newest int64) (code uint64, ok bool) {
 	if c.low <= t && t < c.high && newest-t <= c.near {

@@ -18,3 +18,6 @@ func (c *Cells) KeyCell(slot int32, code, key uint64, newest int64) (w []uint64,
 	}
 	return c.search(slot, code, key, newest)
 }
+
+// Stride returns the number of words of an entry.
+func (c *Cells) Stride() int { return c.stride }
