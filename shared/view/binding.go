@@ -37,6 +37,7 @@ type class struct {
 	some    []uint64 // by filter/passBits: their bits
 	states  []int    // indices in states
 	every   uint64   // the states of every row, as Fold.held has them
+	needs   []need   // of the second class: its columns, by who reads them
 }
 
 // boundFilter is a filter: a program, or a column.
@@ -124,6 +125,7 @@ func (b *binding) divide() {
 			all.add(b, i)
 		}
 	}
+	some.needs = b.needsOf(some)
 }
 
 // add makes a state one of the class.

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/column"
@@ -17,7 +18,8 @@ type chunk struct {
 	time      packed
 	offset    packed
 	passes    [][]uint64
-	columns   []packedColumn // by class.columns
+	needs     []subset       // by class.needs: the rows that their columns have
+	columns   []packedColumn // by class.columns; nothing where no row needs it
 	longest   int            // bytes of the longest value
 	bytes     int64          // of memory, about
 }
@@ -26,8 +28,8 @@ type chunk struct {
 type packedColumn struct {
 	typ    schema.Type
 	scale  int
-	valid  []byte
-	packed // of fixed-width types
+	valid  []byte // nil if no row is null
+	packed        // of fixed-width types
 
 	// Of bytes: row i has the value index[i], and value j is bytes[offsets[j]:offsets[j+1]].
 	index   []int32
@@ -79,169 +81,142 @@ func (p *packed) at(i int32) int64 {
 	return p.first + int64(p.more[i])
 }
 
-// chunkBytes is about what a chunk takes besides its rows, for each of its columns.
+// chunkBytes is about what a chunk takes besides its rows, for each of its columns and needs.
 const chunkBytes = 160
+
+// packing is a chunk that is being made.
+type packing struct {
+	*chunk
+	rows   []int32   // of the class
+	needed [][]int32 // by class.needs: those of them that have it
+	memory slab
+}
 
 // pack returns some lists of rows of a class of r as chunks, in that order; none of an empty list. It goes a column at a
 // time over all lists: together they hold most rows of a column, which is in the processor's nearer caches then.
 func (c *classRows) pack(r *splitReader, class *class, lists [][]int32) []*chunk {
-	chunks, memory := make([]*chunk, len(lists)), make([]slab, len(lists))
-	each := func(do func(k *chunk, memory *slab, rows []int32)) {
-		for i, rows := range lists {
-			if len(rows) > 0 {
-				do(chunks[i], &memory[i], rows)
-			}
-		}
-	}
+	chunks := make([]*chunk, len(lists))
+	var all []packing
+	c.needed = c.needed[:0]
 	for i, rows := range lists {
 		if len(rows) > 0 {
-			memory[i] = make(slab, (2+len(class.columns))*len(rows))
-			chunks[i] = &chunk{
-				binding: r.binding, src: r.src, partition: r.wide.Partition, columns: make([]packedColumn, len(class.columns)),
-				bytes: chunkBytes*int64(2+len(class.columns)+len(c.passes)) + 4*int64(len(memory[i])),
-			}
+			all = append(all, c.begin(r, class, rows))
+			chunks[i] = all[len(all)-1].chunk
 		}
 	}
-	each(func(k *chunk, memory *slab, rows []int32) { k.time = memory.pack(c.time, rows) })
-	each(func(k *chunk, memory *slab, rows []int32) { k.offset = memory.pack(c.offset, rows) })
-	for i, at := range class.columns {
-		each(func(k *chunk, memory *slab, rows []int32) {
-			p := &k.columns[i]
-			*p = packedColumn{typ: c.columns[i].Type, scale: c.columns[i].Scale, valid: column.GatherValid(nil, &c.columns[i], rows)}
-			if p.typ.IsBytes() {
-				k.longest = max(k.longest, p.packBytes(&c.columns[i], &r.dictionaries[at], memory, rows, &r.numbers))
-			} else {
-				p.packed = memory.pack(c.columns[i].Ints, rows)
-			}
-			k.bytes += p.size()
-		})
+	for i := range all {
+		all[i].time = all[i].memory.pack(c.time, all[i].rows)
 	}
-	for _, passes := range c.passes {
-		each(func(k *chunk, _ *slab, rows []int32) {
-			k.passes = append(k.passes, column.GatherRows(nil, passes, rows))
-			k.bytes += 8 * int64(len(rows))
-		})
+	for i := range all {
+		all[i].offset = all[i].memory.pack(c.offset, all[i].rows)
+	}
+	for n := range class.needs {
+		for _, at := range class.needs[n].columns {
+			for i := range all {
+				if rows := all[i].needed[n]; len(rows) > 0 {
+					all[i].packColumn(at, &c.columns[at], r, rows)
+				}
+			}
+		}
 	}
 	return chunks
 }
 
-// packBytes packs the given rows of a column whose values are in d, each value once: a long one that many rows have takes no
-// more than it does there. It returns the length of the longest. numbers is all zeros, by value of d, before and after.
-func (p *packedColumn) packBytes(from *column.Column, d *column.Dictionary, memory *slab, rows []int32, numbers *[]int32) (longest int) {
-	from.Share(d)
-	if need := len(from.Offsets) - len(*numbers); need > 0 {
-		*numbers = append(*numbers, make([]int32, need)...)
+// begin returns a chunk of some rows without their columns.
+func (c *classRows) begin(r *splitReader, class *class, rows []int32) packing {
+	p := packing{
+		chunk: &chunk{
+			binding: r.binding, src: r.src, partition: r.wide.Partition, columns: make([]packedColumn, len(class.columns)), needs: make([]subset, len(class.needs)),
+			bytes: chunkBytes*int64(2+len(class.columns)+len(c.passes)) + 8*int64(len(c.passes)*len(rows)),
+		},
+		rows: rows, needed: make([][]int32, len(class.needs)),
 	}
-	p.index, p.offsets = memory.take(len(rows)), append(make([]int32, 0, 2+len(rows)/4), 0, 0) // the first value is that of nulls
+	for i := range p.columns {
+		p.columns[i].typ, p.columns[i].scale = c.columns[i].Type, c.columns[i].Scale
+	}
+	for _, passes := range c.passes {
+		p.passes = append(p.passes, column.GatherRows(nil, passes, rows))
+	}
+	integers := 2 * len(rows)
+	for i := range class.needs {
+		n := &class.needs[i]
+		words, mask := n.words(p.passes, len(rows), &c.words)
+		p.needs[i], p.needed[i], c.needed = subsetOf(words, mask, rows, c.needed)
+		p.bytes += p.needs[i].size()
+		integers += len(n.columns) * len(p.needed[i])
+	}
+	p.memory = make(slab, integers)
+	p.bytes += 4 * int64(integers)
+	return p
+}
+
+// packColumn packs the given rows, of which there are some, of a column.
+func (p *packing) packColumn(at int, from *column.Column, r *splitReader, rows []int32) {
+	c := &p.columns[at]
+	r.valid = column.GatherValid(r.valid, from, rows)
+	if ones(r.valid) < len(rows) {
+		c.valid = slices.Clone(r.valid)
+	}
+	if c.typ.IsBytes() {
+		p.longest = max(p.longest, c.packBytes(from, &r.dictionaries[r.binding.classes[1].columns[at]], &p.memory, rows, &r.values))
+	} else {
+		c.packed = p.memory.pack(from.Ints, rows)
+	}
+	p.bytes += c.size()
+}
+
+// ones returns how many bits of a bitmap are set.
+func ones(bitmap []byte) (n int) {
+	for _, b := range bitmap {
+		n += bits.OnesCount8(b)
+	}
+	return n
+}
+
+// packBytes packs the given rows of a column whose values are in d, each value once: a long one that many rows have takes no
+// more than it does there. It returns the length of the longest.
+func (p *packedColumn) packBytes(from *column.Column, d *column.Dictionary, memory *slab, rows []int32, w *valuesOf) (longest int) {
+	from.Share(d)
+	if need := len(from.Offsets) - len(w.numbers); need > 0 {
+		w.numbers = append(w.numbers, make([]int32, need)...)
+	}
+	// Loop by loop: what each reads of the dictionary lies anywhere, and is waited for side by side.
+	w.values, p.index = w.values[:0], memory.take(len(rows))
 	for i, row := range rows {
-		p.index[i] = 0
-		if !from.Present(int(row)) {
+		if p.index[i] = 0; !from.Present(int(row)) {
 			continue
 		}
-		number := &(*numbers)[from.Index[row]]
-		if *number == 0 {
-			value := from.BytesAt(int(row))
-			longest = max(longest, len(value))
-			p.bytes = append(p.bytes, value...)
-			*number = int32(len(p.offsets)) - 1
-			p.offsets = append(p.offsets, int32(len(p.bytes)))
+		value := from.Index[row]
+		number := w.numbers[value]
+		if number == 0 {
+			w.values = append(w.values, value)
+			number = int32(len(w.values))
+			w.numbers[value] = number
 		}
-		p.index[i] = *number
+		p.index[i] = number
 	}
-	for _, row := range rows {
-		if from.Present(int(row)) {
-			(*numbers)[from.Index[row]] = 0
-		}
+	p.offsets = make([]int32, 2, 2+len(w.values)) // the first value is that of nulls
+	end := int32(0)
+	for _, value := range w.values {
+		n := from.Offsets[value+1] - from.Offsets[value]
+		longest, end = max(longest, int(n)), end+n
+		p.offsets = append(p.offsets, end)
+		w.numbers[value] = 0
+	}
+	p.bytes = make([]byte, 0, end)
+	for _, value := range w.values {
+		p.bytes = append(p.bytes, from.Bytes[from.Offsets[value]:from.Offsets[value+1]]...)
 	}
 	return longest
+}
+
+// valuesOf is scratch of packBytes.
+type valuesOf struct {
+	numbers []int32 // by value of a dictionary; all 0 between calls
+	values  []int32 // by number - 1
 }
 
 // size returns how many bytes the column takes beside the slab.
 func (p *packedColumn) size() int64 {
 	return int64(8*len(p.wide) + len(p.valid) + 4*cap(p.offsets) + cap(p.bytes))
-}
-
-// gatherer brings rows of chunks together.
-type gatherer struct {
-	reader  *reader
-	rows    *sortedRows
-	numbers []int32 // of the rows
-	most    int     // bytes of a column's values that are brought together at most, if they are of several rows
-}
-
-func newGatherer(p *Plan, k *chunk) *gatherer {
-	r := newSelector(p, k.binding, k.src)
-	return &gatherer{reader: r, rows: newSortedRows(r, &k.binding.classes[1]), most: maxGathered}
-}
-
-// pick is a row of a chunk.
-type pick struct{ chunk, row int32 }
-
-// maxGathered bounds the bytes of a column's values that are brought together: their places are of 32 bits.
-const maxGathered = 256 << 20
-
-// maxPicked bounds the rows that are brought together: an entity may have any number of them.
-const maxPicked = 1 << 15
-
-// foldPicked folds the rows picked from some chunks of one partition, which belong to these slots, into f: at once, or some
-// at a time where they are many, or their values might be too long for one column.
-func (f *Fold) foldPicked(g *gatherer, chunks []*chunk, picks []pick, slots []int32) {
-	longest := 0
-	for _, k := range chunks {
-		longest = max(longest, k.longest)
-	}
-	for most := max(1, min(maxPicked, g.most/(longest+1))); len(picks) > 0; {
-		n := min(most, len(picks))
-		g.gather(chunks, picks[:n])
-		f.foldClass(&chosen{row: g.numbers, slot: slots[:n]}, g.reader, &g.reader.binding.classes[1], g.rows)
-		picks, slots = picks[n:], slots[n:]
-	}
-}
-
-// gather makes the rows those picked from some chunks of one partition.
-func (g *gatherer) gather(chunks []*chunk, picks []pick) {
-	b, n := &g.rows.batch, len(picks)
-	b.N, b.Partition = n, chunks[0].partition
-	b.Time, b.Offset, g.numbers = slices.Grow(b.Time[:0], n)[:n], slices.Grow(b.Offset[:0], n)[:n], slices.Grow(g.numbers[:0], n)[:n]
-	for i, at := range picks {
-		k := chunks[at.chunk]
-		b.Time[i], b.Offset[i], g.numbers[i] = k.time.at(at.row), k.offset.at(at.row), int32(i)
-	}
-	for i, passes := range g.rows.passes {
-		passes = slices.Grow(passes[:0], n)[:n]
-		for j, at := range picks {
-			passes[j] = chunks[at.chunk].passes[i][at.row]
-		}
-		g.rows.passes[i] = passes
-	}
-	for i, at := range g.reader.binding.classes[1].columns {
-		gatherColumn(&b.Cols[at], chunks, picks, i)
-	}
-}
-
-func gatherColumn(c *column.Column, chunks []*chunk, picks []pick, i int) {
-	c.Type, c.Scale, c.N = chunks[0].columns[i].typ, chunks[0].columns[i].scale, len(picks)
-	c.Valid = slices.Grow(c.Valid[:0], (c.N+7)/8)[:(c.N+7)/8]
-	clear(c.Valid)
-	if c.Type.IsBytes() {
-		gatherBytes(c, chunks, picks, i)
-		return
-	}
-	c.Ints = slices.Grow(c.Ints[:0], c.N)[:c.N]
-	for j, at := range picks {
-		from := &chunks[at.chunk].columns[i]
-		c.Ints[j] = from.at(at.row)
-		c.Valid[j>>3] |= from.valid[at.row>>3] >> (at.row & 7) & 1 << (j & 7)
-	}
-}
-
-func gatherBytes(c *column.Column, chunks []*chunk, picks []pick, i int) {
-	offsets, bytes := append(c.Offsets[:0], 0), c.Bytes[:0]
-	for j, at := range picks {
-		from := &chunks[at.chunk].columns[i]
-		bytes = append(bytes, from.value(at.row)...)
-		offsets = append(offsets, int32(len(bytes)))
-		c.Valid[j>>3] |= from.valid[at.row>>3] >> (at.row & 7) & 1 << (j & 7)
-	}
-	c.Offsets, c.Bytes = offsets, bytes
 }

@@ -14,7 +14,8 @@ type splitReader struct {
 	classes      [2]classRows        // by binding.classes
 	taken        []column.Taken      // scratch of collect, by column of the wide batch
 	some         []int32             // scratch of collect
-	numbers      []int32             // scratch of pack, by value of a dictionary; all 0 between calls
+	values       valuesOf            // scratch of pack
+	valid        []byte              // scratch of pack
 }
 
 // classRows are rows that states of a class may read, of many batches, and what these read of them: of the first class
@@ -31,7 +32,9 @@ type classRows struct {
 	order    []int32 // which row stands where
 	arranged bool    // whether they stand there in sorted
 	sorted   *sortedRows
-	chosen   chosen // scratch of AddTo
+	chosen   chosen   // scratch of AddTo
+	needed   []int32  // scratch of pack
+	words    []uint64 // scratch of pack
 }
 
 // sortedRows are rows of a class as they are folded.
