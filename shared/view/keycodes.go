@@ -112,17 +112,16 @@ func (k *keyed) touch(hashes []uint64) {
 	}
 	var begins [touchRows]int
 	mask, n := uint64(len(k.table)-1), 0
-	sum := uint64(0)
 	for _, hash := range hashes {
-		if number := k.table[hash&mask] - 1; number > 0 {
-			begins[n] = int(number)
+		if entry := k.table[hash&mask]; entry != 0 && (entry^hash)>>32 == 0 {
+			begins[n] = int(slotOf(entry))
 			n++
 		}
 	}
 	for i, number := range begins[:n] {
-		sum += k.hash[number]
-		begins[i] = k.end[number-1]
+		begins[i] = k.end[max(number, 1)-1]
 	}
+	sum := uint64(0)
 	for _, at := range begins[:n] {
 		if at < len(k.keys) {
 			sum += uint64(k.keys[at])

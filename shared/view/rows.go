@@ -29,9 +29,9 @@ type keyed struct {
 	// touchedSum keeps reads that are made only to be made from being taken for superfluous.
 	touchedSum uint64
 
-	// With unique each key stands here once, found by its hash: an open table of numbers + 1, at most half full.
+	// With unique each key stands here once, found by its hash: an open table of entryOf(hash, number), at most half full.
 	unique bool
-	table  []int32
+	table  []uint64
 }
 
 func (k *keyed) key(number int) []byte {
@@ -98,13 +98,15 @@ func (k *keyed) number(hash uint64, n int) int {
 	}
 	mask := uint64(len(k.table) - 1)
 	for at := hash & mask; ; at = (at + 1) & mask {
-		number := int(k.table[at]) - 1
-		if number < 0 {
-			k.table[at] = int32(n) + 1
+		entry := k.table[at]
+		if entry == 0 {
+			k.table[at] = entryOf(hash, int32(n))
 			return n
 		}
-		if k.hash[number] == hash && bytes.Equal(k.key(number), k.key(n)) {
-			return number
+		if (entry^hash)>>32 == 0 {
+			if number := int(slotOf(entry)); bytes.Equal(k.key(number), k.key(n)) {
+				return number
+			}
 		}
 	}
 }
@@ -114,7 +116,7 @@ func (k *keyed) growTable() {
 	k.table = slices.Grow(k.table[:0], room)[:room]
 	clear(k.table)
 	for number, hash := range k.hash {
-		k.table[k.free(hash)] = int32(number) + 1
+		k.table[k.free(hash)] = entryOf(hash, int32(number))
 	}
 }
 
