@@ -34,7 +34,7 @@ type classRows struct {
 	sorted   *sortedRows
 	chosen   chosen   // scratch of AddTo
 	needed   []int32  // scratch of pack
-	words    []uint64 // scratch of pack
+	words    []uint64 // scratch of need.words
 }
 
 // sortedRows are rows of a class as they are folded.
@@ -74,23 +74,16 @@ func (r *splitReader) collect(rows, of []int32) {
 	r.some = slices.Grow(r.some[:0], len(rows))[:len(rows)]
 	some.of = slices.Grow(some.of, len(rows))
 	to := some.of[len(some.of):][:len(rows)]
+	passes := need{mask: r.binding.classes[1].some}
+	words, mask := passes.words(r.passes, r.wide.N, &some.words)
 	n := 0
 	for i, row := range rows { // each is written, and stays if it passes: which ones do is beyond what a processor guesses
 		r.some[n], to[n] = row, of[i]
-		n += r.passesSome(row)
+		passed := words[row] & mask
+		n += int((passed | -passed) >> 63)
 	}
 	some.of = some.of[:len(some.of)+n]
 	some.add(r, &r.binding.classes[1], r.some[:n])
-}
-
-// passesSome returns 1 if a row passes a filter of the second class, otherwise 0.
-func (r *splitReader) passesSome(row int32) int {
-	for word, mask := range r.binding.classes[1].some {
-		if r.passes[word][row]&mask != 0 {
-			return 1
-		}
-	}
-	return 0
 }
 
 // take prepares the columns of the loaded batch for rows to be taken from them.

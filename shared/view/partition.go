@@ -37,6 +37,7 @@ type Splitter struct {
 	from, to int      // the shards that are expected
 	chunks   []*chunk // by shard, once one was asked for: those that were not
 
+	all    []int32 // scratch of count
 	reject []uint8 // scratch of accepting
 	picked picked  // scratch of Each
 }
@@ -225,6 +226,7 @@ func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
 	f.find(&s.keyed, sh.keys)
 	for i := range r.classes {
 		c := &r.classes[i]
+		c.chosen.row = s.count(sh.to[i])[sh.from[i]:]
 		c.chosen.runs(sh, i, s.keyed.slot)
 		class := &r.binding.classes[i]
 		if i == 1 && f.deferring {
@@ -265,15 +267,23 @@ func (s *Splitter) chunk(shard int) *chunk {
 	return k
 }
 
-// runs makes c the arranged rows of a shard that are of a class.
+// count returns 0, 1, 2, … up to n.
+func (s *Splitter) count(n int) []int32 {
+	for i := len(s.all); i < n; i++ {
+		s.all = append(s.all, int32(i))
+	}
+	return s.all[:n]
+}
+
+// runs finds the slots of the arranged rows of a shard that are of a class.
 func (c *chosen) runs(sh *shardRows, class int, slotOf []int32) {
 	n := sh.to[class] - sh.from[class]
-	c.row, c.slot = slices.Grow(c.row[:0], n)[:n], slices.Grow(c.slot[:0], n)[:n]
+	c.slot = slices.Grow(c.slot[:0], n)[:n]
 	at := 0
 	for i, number := range sh.keys {
 		slot := slotOf[number]
 		for range sh.counts[class][i] {
-			c.row[at], c.slot[at] = int32(sh.from[class]+at), slot
+			c.slot[at] = slot
 			at++
 		}
 	}
