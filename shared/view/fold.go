@@ -16,6 +16,7 @@ import (
 // are independent.
 type Fold struct {
 	plan     *Plan
+	era      int64 // another one for each fold of the plan, and after each Reset: what a slot means holds as long
 	table    table
 	entities []entity
 	newest   []int64  // by slot, ms
@@ -60,7 +61,7 @@ type cell struct {
 
 // NewFold returns an empty fold.
 func (p *Plan) NewFold() *Fold {
-	f := &Fold{plan: p, states: make([]operator.States, len(p.states))}
+	f := &Fold{plan: p, era: p.eras.Add(1), states: make([]operator.States, len(p.states))}
 	for i := range p.states {
 		f.states[i] = p.states[i].op.NewStates()
 	}
@@ -150,7 +151,7 @@ func (f *Fold) Reset() {
 	clear(f.table.entries)
 	f.entities, f.newest, f.held, f.arena = f.entities[:0], f.newest[:0], f.held[:0], f.arena[:0]
 	f.parts, f.cells, f.touched = f.parts[:0], f.cells[:0], f.touched[:0]
-	f.stamp = 0
+	f.stamp, f.era = 0, f.plan.eras.Add(1)
 	f.forgetDeferred()
 	for _, states := range f.states {
 		if states != nil {

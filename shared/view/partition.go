@@ -26,18 +26,18 @@ type Splitter struct {
 	// What is collected: rows of one partition of one source.
 	reader    *splitReader
 	partition int32
-	keyed     keyed // of its rows those of the last batch only
+	keyed     keyed // of its rows those of the last batch only; its keys stay, as they mostly come again
 	last      int   // how many rows were collected before that batch
 
 	// The same in order, once it is arranged.
 	arranged bool
-	next     []int32 // scratch of arrange, by number of key
-	keys     []int32 // scratch of keysInOrder
+	next     []int32 // scratch of arrange, by number of key: how many rows it has, or where its next one goes
+	keys     []int32 // scratch of keysInOrder and unknown
 	shards   []shardRows
 	from, to int      // the shards that are expected
 	chunks   []*chunk // by shard, once one was asked for: those that were not
 
-	all    []int32 // scratch of count
+	all    []int32 // scratch of upTo
 	reject []uint8 // scratch of accepting
 	picked picked  // scratch of Each
 }
@@ -45,7 +45,8 @@ type Splitter struct {
 // shardRows are the collected rows of one shard: what a fold holds of an entity is at hand for all of its rows, and fetched
 // from memory once and not once a row; and so are the columns, which the states of each shard read one after the other.
 type shardRows struct {
-	keys     []int32    // numbers
+	era      int64      // of the fold whose slots keyed has for keys of the shard; 0 if it has none
+	keys     []int32    // numbers of those that have rows
 	from, to [2]int     // by class: its rows among the arranged ones
 	counts   [2][]int32 // by class: how many rows each key has, in order of keys
 }
@@ -68,6 +69,9 @@ func (s *Splitter) Split(b *column.Batch, from, to int) (rows int) {
 	r := s.readerOf(b.Source)
 	if len(s.keyed.of) > 0 && (s.arranged || r != s.reader || b.Partition != s.partition) {
 		invariant.Fail("splitting rows of partition %d with those of partition %d, arranged: %t", b.Partition, s.partition, s.arranged)
+	}
+	if r != s.reader || b.Partition != s.partition {
+		s.forgetKeys()
 	}
 	s.reader, s.partition = r, b.Partition
 	s.last = len(s.keyed.of)
@@ -110,13 +114,22 @@ func (s *Splitter) readerOf(src *schema.Source) *splitReader {
 	return r
 }
 
-// Drop forgets all collected rows and keeps the memory.
+// Drop forgets all collected rows and keeps the memory; and their keys, which rows of the same partition mostly have again,
+// unless there are more of them than rows.
 func (s *Splitter) Drop() {
-	s.keyed.forget()
+	if len(s.keyed.hash) > len(s.keyed.of) {
+		s.forgetKeys()
+	}
+	s.keyed.drop()
 	s.arranged, s.last, s.chunks = false, 0, nil
 	if s.reader != nil {
 		s.reader.forget()
 	}
+}
+
+func (s *Splitter) forgetKeys() {
+	s.keyed.forget()
+	s.picked.wanted = s.picked.wanted[:0]
 }
 
 // Source returns the declaration of the source whose rows are collected.
@@ -125,9 +138,9 @@ func (s *Splitter) Source() *schema.Source { return s.reader.src }
 // Partition returns the partition of Source whose rows are collected.
 func (s *Splitter) Partition() int32 { return s.partition }
 
-// Size returns about how many bytes of memory the collected rows take.
+// Size returns about how many bytes of memory the collected rows and their keys take.
 func (s *Splitter) Size() int64 {
-	if s.reader == nil {
+	if s.reader == nil || len(s.keyed.of) == 0 {
 		return 0
 	}
 	return s.reader.size(len(s.keyed.of)) + int64(len(s.keyed.keys))
@@ -147,20 +160,22 @@ func (s *Splitter) arrange() {
 	s.arranged = true
 	for i := range s.shards {
 		sh := &s.shards[i]
-		*sh = shardRows{keys: sh.keys[:0], counts: [2][]int32{sh.counts[0][:0], sh.counts[1][:0]}}
+		*sh = shardRows{era: sh.era, keys: sh.keys[:0], counts: [2][]int32{sh.counts[0][:0], sh.counts[1][:0]}}
 	}
 	if len(s.keyed.of) == 0 {
 		return
 	}
-	for _, number := range s.keysInOrder() {
-		sh := &s.shards[s.keyed.hash[number]>>s.shift]
-		sh.keys = append(sh.keys, number)
-	}
 	s.reader.classes[0].of = s.keyed.of
-	for i := range s.reader.classes {
-		c := &s.reader.classes[i]
-		s.place(c, i)
+	s.count(s.keyed.of)
+	for _, number := range s.keysInOrder() {
+		if s.next[number] > 0 {
+			sh := &s.shards[s.keyed.hash[number]>>s.shift]
+			sh.keys = append(sh.keys, number)
+		}
 	}
+	s.place(&s.reader.classes[0], 0)
+	s.count(s.reader.classes[1].of)
+	s.place(&s.reader.classes[1], 1)
 }
 
 // orderBits is by how many of the topmost bits of their hashes keys are put in order; more than MaxShards take.
@@ -184,13 +199,17 @@ func (s *Splitter) keysInOrder() []int32 {
 	return s.keys
 }
 
-// place finds the order of the rows of a class by counting: how many rows each key has says where they stand.
-func (s *Splitter) place(c *classRows, class int) {
+// count counts how many rows each key has.
+func (s *Splitter) count(of []int32) {
 	s.next = slices.Grow(s.next[:0], len(s.keyed.hash))[:len(s.keyed.hash)]
 	clear(s.next)
-	for _, number := range c.of {
+	for _, number := range of {
 		s.next[number]++
 	}
+}
+
+// place finds the order of the rows of a class: how many rows each key has, which were counted, says where they stand.
+func (s *Splitter) place(c *classRows, class int) {
 	at := int32(0)
 	for i := range s.shards {
 		sh := &s.shards[i]
@@ -219,14 +238,13 @@ func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
 		return nil, nil
 	}
 	sh, r := &s.shards[shard], s.reader
-	s.keyed.slot = slices.Grow(s.keyed.slot[:0], len(s.keyed.end))[:len(s.keyed.end)]
 	if f.Len() == 0 {
 		f.table.skip = uint8(64 - s.shift)
 	}
-	f.find(&s.keyed, sh.keys)
+	f.find(&s.keyed, s.unknown(shard, f))
 	for i := range r.classes {
 		c := &r.classes[i]
-		c.chosen.row = s.count(sh.to[i])[sh.from[i]:]
+		c.chosen.row = s.upTo(sh.to[i])[sh.from[i]:]
 		c.chosen.runs(sh, i, s.keyed.slot)
 		class := &r.binding.classes[i]
 		if i == 1 && f.deferring {
@@ -243,6 +261,26 @@ func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
 		f.foldClass(&c.chosen, r.reader, class, sorted)
 	}
 	return r.classes[0].sorted.batch.Offset[sh.from[0]:sh.to[0]], r.classes[0].chosen.slot
+}
+
+// unknown returns the numbers of those keys of a shard that have rows, and were not looked up in a fold before.
+func (s *Splitter) unknown(shard int, f *Fold) []int32 {
+	sh := &s.shards[shard]
+	if sh.era != f.era {
+		for number, hash := range s.keyed.hash {
+			if hash>>s.shift == uint64(shard) {
+				s.keyed.slot[number] = -1
+			}
+		}
+		sh.era = f.era
+	}
+	s.keys = slices.Grow(s.keys[:0], len(sh.keys))[:len(sh.keys)]
+	n := 0
+	for _, number := range sh.keys {
+		s.keys[n] = number
+		n += int(uint32(s.keyed.slot[number]) >> 31)
+	}
+	return s.keys[:n]
 }
 
 // Only makes the splitter expect that it adds to the shards [from, to) only, until it is told otherwise; of others that takes
@@ -267,8 +305,8 @@ func (s *Splitter) chunk(shard int) *chunk {
 	return k
 }
 
-// count returns 0, 1, 2, … up to n.
-func (s *Splitter) count(n int) []int32 {
+// upTo returns 0, 1, 2, … up to n.
+func (s *Splitter) upTo(n int) []int32 {
 	for i := len(s.all); i < n; i++ {
 		s.all = append(s.all, int32(i))
 	}
@@ -299,20 +337,20 @@ type picked struct {
 type pickedRow struct{ key, row int32 }
 
 // Each calls yield with every key of the batch that was split last whose hash is wanted: its hash, its bytes and its rows,
-// in order; both slices are valid until the next call. Each key comes once.
+// in order; both slices are valid until the next call. Each key comes once. A hash that is not
+// wanted is not asked for again.
 func (s *Splitter) Each(wanted func(hash uint64) bool, yield func(hash uint64, key []byte, rows []int32)) {
 	p := &s.picked
-	p.list, p.rows, p.wanted = p.list[:0], p.rows[:0], p.wanted[:0]
-	of := s.keyed.of[s.last:]
-	ask := func(key int32) bool { return wanted(s.keyed.hash[key]) }
-	if len(s.keyed.hash) < len(of) { // as mostly: once a key, of all batches, and not once a row
-		for _, hash := range s.keyed.hash {
-			p.wanted = append(p.wanted, wanted(hash))
-		}
-		ask = func(key int32) bool { return p.wanted[key] }
+	p.list, p.rows = p.list[:0], p.rows[:0]
+	for _, hash := range s.keyed.hash[len(p.wanted):] {
+		p.wanted = append(p.wanted, wanted(hash))
 	}
+	of := s.keyed.of[s.last:]
 	for i, key := range of {
-		if ask(key) {
+		if !p.wanted[key] {
+			continue
+		}
+		if p.wanted[key] = wanted(s.keyed.hash[key]); p.wanted[key] {
 			p.list = append(p.list, pickedRow{key, s.keyed.row[i]})
 		}
 	}

@@ -1,6 +1,7 @@
 package view_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -66,6 +67,7 @@ func TestSplitterIsAFold(t *testing.T) {
 				folds[i].Defer()
 			}
 		}
+		half := false
 		for _, b := range batches {
 			b, from := bare(t, p, b), 0
 			if rapid.Bool().Draw(t, "dictionaries") {
@@ -73,7 +75,7 @@ func TestSplitterIsAFold(t *testing.T) {
 			}
 			collected := 0
 			for _, to := range viewtest.Split(r, b.N, 60) {
-				collected += split(t, s, b, from, to)
+				collected += split(t, s, b, from, to, &half)
 				if from = to; from == b.N || rapid.Bool().Draw(t, "fold") {
 					addTo(t, s, folds, collected)
 					collected = 0
@@ -90,6 +92,42 @@ func TestSplitterIsAFold(t *testing.T) {
 			}
 		}
 		sameBodies(t, "in shards", got, bodies(one))
+	})
+}
+
+// TestSplitterOfOtherFolds adds the rows of a partition to one fold or another, some of which are reset or new meanwhile: what
+// the splitter knows of keys that come again holds for the fold that it was found in, and no other.
+func TestSplitterOfOtherFolds(t *testing.T) {
+	p := compile(t, viewtest.Spec())
+	rapid.Check(t, func(t *rapid.T) {
+		r := genRand(t)
+		s := p.NewSplitter(1)
+		var folds, want [2]*view.Fold
+		for i := range folds {
+			folds[i], want[i] = p.NewFold(), p.NewFold()
+		}
+		for _, b := range small.Batches(r, p.Spec().Sources) {
+			from := 0
+			for _, to := range viewtest.Split(r, b.N, 20) {
+				i := r.IntN(2)
+				switch r.IntN(4) {
+				case 0:
+					folds[i].Reset()
+					want[i].Reset()
+				case 1:
+					folds[i], want[i] = p.NewFold(), p.NewFold()
+				}
+				if s.Split(b, from, to) > 0 {
+					s.AddTo(folds[i], 0)
+				}
+				want[i].Add(b, from, to)
+				s.Drop()
+				from = to
+			}
+		}
+		for i := range folds {
+			sameBodies(t, fmt.Sprintf("in fold %d", i), bodies(folds[i]), bodies(want[i]))
+		}
 	})
 }
 
@@ -116,12 +154,12 @@ func written(t *rapid.T, r *rand.Rand, w *view.Bodies, f *view.Fold) map[string]
 	return all
 }
 
-// split collects rows and returns how many they are.
-func split(t *rapid.T, s *view.Splitter, b *column.Batch, from, to int) int {
+// split collects rows and returns how many they are. Half of the keys are wanted, at the latest once they were.
+func split(t *rapid.T, s *view.Splitter, b *column.Batch, from, to int, half *bool) int {
 	n, seen, wanted := s.Split(b, from, to), 0, 0
 	last := map[string]int32{}
-	half := rapid.Bool().Draw(t, "half of the keys")
-	want := func(hash uint64) bool { return !half || hash%2 == 0 }
+	*half = *half || rapid.Bool().Draw(t, "half of the keys")
+	want := func(hash uint64) bool { return !*half || hash%2 == 0 }
 	for row := from; row < to; row++ {
 		if key := keyOf(b, row); b.Reject[row] == 0 && key != "" && want(view.Hash([]byte(key))) {
 			wanted++
@@ -141,7 +179,7 @@ func split(t *rapid.T, s *view.Splitter, b *column.Batch, from, to int) int {
 		}
 		last[string(key)] = before
 	})
-	if seen != wanted || !half && seen != n {
+	if seen != wanted || !*half && seen != n {
 		t.Fatalf("%d rows split, %d of them wanted, %d yielded", n, wanted, seen)
 	}
 	return n

@@ -22,6 +22,8 @@ type Plan struct {
 	latest []atomic.Pointer[binding]
 	// deferred says which states a fold may defer, see deferred.go; nil for none.
 	deferred []bool
+	// eras counts what Fold.era has been.
+	eras atomic.Int64
 }
 
 // Feature is one feature of a plan.

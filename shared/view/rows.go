@@ -15,9 +15,9 @@ type keyed struct {
 	// By key. Rows of one key have one number where the key is a dictionary's value, so that it is built, hashed and looked
 	// up once; otherwise a key may stand here several times, unless they are to be unique.
 	hash []uint64
-	keys []byte // one after the other
-	end  []int  // where each ends
-	slot []int32
+	keys []byte  // one after the other
+	end  []int   // where each ends
+	slot []int32 // -1 as long as it was not looked up
 
 	// The keys that values of dictionaries made: number + 1 by code, 0 for none yet. The first code is that of no key.
 	seen  []int32
@@ -61,6 +61,9 @@ func (k *keyed) open(kinds [][]*column.Column, n int) {
 	k.seen[noCode] = -1
 }
 
+// drop drops all rows, and keeps the keys.
+func (k *keyed) drop() { k.row, k.of = k.row[:0], k.of[:0] }
+
 // forget drops all rows and keys and keeps the memory. The table begins anew with one that suits as many keys as there were:
 // emptying one that was large for a large batch would cost each small one more than finding its keys.
 func (k *keyed) forget() {
@@ -68,7 +71,8 @@ func (k *keyed) forget() {
 		k.table = k.table[:len(k.table)/2]
 	}
 	clear(k.table)
-	k.row, k.of, k.hash, k.keys, k.end = k.row[:0], k.of[:0], k.hash[:0], k.keys[:0], k.end[:0]
+	k.drop()
+	k.hash, k.keys, k.end, k.slot = k.hash[:0], k.keys[:0], k.end[:0], k.slot[:0]
 }
 
 // add ends a key that was built in keys, and returns its number.
@@ -139,7 +143,10 @@ func (r *reader) keyRows(k *keyed, b *column.Batch, from, to int) {
 	} else {
 		r.keyEach(k, b, from, to)
 	}
-	k.slot = slices.Grow(k.slot[:0], len(k.end))[:len(k.end)]
+	k.slot = slices.Grow(k.slot, len(k.end)-len(k.slot))
+	for len(k.slot) < len(k.end) {
+		k.slot = append(k.slot, -1)
+	}
 }
 
 // keyEach is keyRows row by row.
