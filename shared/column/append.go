@@ -45,62 +45,74 @@ func Take(from *Column, first int32) Taken {
 	return Taken{From: from, First: first, full: allSet(from.Valid, from.N)}
 }
 
-// AppendRows appends the given rows of a column, in that order. A column of bytes gets their values' numbers, and must be
-// made to Share the dictionary before it is read; c must be empty or of rows of this type, and nothing else may be
-// appended to it.
-func (c *Column) AppendRows(t Taken, rows []int32) {
+// AppendRows appends the picked rows of a column. A column of bytes gets their values' numbers, and must be made to Share the
+// dictionary before it is read; c must be empty or of rows of this type, and nothing else may be appended to it.
+func (c *Column) AppendRows(t Taken, p *Picked) {
 	c.Type, c.Scale = t.From.Type, t.From.Scale
-	c.appendValid(t, rows)
+	c.appendValid(t, p)
 	switch {
 	case !t.From.Type.IsBytes():
-		c.Ints = AppendRows(c.Ints, t.From.Ints, rows)
+		c.Ints = AppendRows(c.Ints, t.From.Ints, p)
 	case t.From.Index != nil:
-		c.Index = slices.Grow(c.Index, len(rows))
-		for _, row := range rows {
+		c.Index = room(c.Index, len(p.rows))
+		for _, row := range p.rows {
 			c.Index = append(c.Index, t.First+t.From.Index[row])
 		}
 	default:
-		c.Index = slices.Grow(c.Index, len(rows))
-		for _, row := range rows {
+		c.Index = room(c.Index, len(p.rows))
+		for _, row := range p.rows {
 			c.Index = append(c.Index, t.First+row)
 		}
 	}
 }
 
-// AppendRows appends the given rows of from to dst.
-func AppendRows[T int32 | int64 | uint64](dst, from []T, rows []int32) []T {
+// AppendRows appends the picked rows of from to dst.
+func AppendRows[T int32 | int64 | uint64](dst, from []T, p *Picked) []T {
 	n := len(dst)
-	dst = slices.Grow(dst, len(rows))[:n+len(rows)]
+	dst = room(dst, len(p.rows))[:n+len(p.rows)]
 	to := dst[n:]
-	for i, row := range rows {
-		to[i] = from[row]
+	if p.runs == nil {
+		gatherTo(to, from, p.rows)
+		return dst
+	}
+	for _, run := range p.runs {
+		copy(to, from[run.from:run.from+run.n])
+		to = to[run.n:]
 	}
 	return dst
 }
 
-// appendValid appends to the bitmap of presence, and counts the rows.
-func (c *Column) appendValid(t Taken, rows []int32) {
-	n := c.N
-	c.N += len(rows)
-	had := len(c.Valid)
-	c.Valid = slices.Grow(c.Valid, (c.N+7)/8-had)[:(c.N+7)/8]
-	clear(c.Valid[had:])
-	if t.full {
-		for ; n < c.N && n&7 != 0; n++ {
-			c.Valid[n>>3] |= 1 << (n & 7)
-		}
-		for ; n+8 <= c.N; n += 8 {
-			c.Valid[n>>3] = 0xff
-		}
-		if n < c.N {
-			c.Valid[n>>3] = 1<<(c.N-n) - 1
-		}
-		return
+// room returns s with room for n more. It doubles, which costs less than the runtime's steps of a quarter: those who append
+// so go on appending.
+func room[T any](s []T, n int) []T {
+	if len(s)+n <= cap(s) {
+		return s
 	}
-	valid := t.From.Valid
-	for _, row := range rows {
-		c.Valid[n>>3] |= valid[row>>3] >> (row & 7) & 1 << (n & 7)
-		n++
+	larger := make([]T, len(s), max(len(s)+n, 2*cap(s)))
+	copy(larger, s)
+	return larger
+}
+
+// appendValid appends to the bitmap of presence, and counts the rows.
+func (c *Column) appendValid(t Taken, p *Picked) {
+	n := c.N
+	c.N += len(p.rows)
+	had := len(c.Valid)
+	c.Valid = room(c.Valid, (c.N+7)/8-had)[:(c.N+7)/8]
+	clear(c.Valid[had:])
+	switch {
+	case t.full:
+		setBits(c.Valid, n, c.N)
+	case p.runs != nil:
+		for _, run := range p.runs {
+			copyBits(c.Valid, n, t.From.Valid, int(run.from), int(run.n))
+			n += int(run.n)
+		}
+	default:
+		for _, row := range p.rows {
+			c.Valid[n>>3] |= t.From.Valid[row>>3] >> (row & 7) & 1 << (n & 7)
+			n++
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 func TestAppendRowsAgainstAppending(t *testing.T) {
 	var got column.Column
 	var d column.Dictionary
+	var p column.Picked
 	for seed := range uint64(1000) {
 		r := rand.New(rand.NewPCG(seed, 4))
 		typ := []schema.Type{schema.Decimal, schema.String, schema.Int64}[r.IntN(3)]
@@ -25,12 +26,18 @@ func TestAppendRowsAgainstAppending(t *testing.T) {
 			if typ.IsBytes() {
 				first = d.Add(&from)
 			}
-			rows := make([]int32, r.IntN(30))
+			rows := make([]int32, r.IntN(200))
+			stay := r.Float64()
 			for i := range rows {
-				rows[i] = r.Int32N(int32(from.N))
+				if i > 0 && int(rows[i-1])+1 < from.N && r.Float64() < stay {
+					rows[i] = rows[i-1] + 1
+				} else {
+					rows[i] = r.Int32N(int32(from.N))
+				}
 				want.AppendFrom(&from, int(rows[i]))
 			}
-			got.AppendRows(column.Take(&from, first), rows)
+			p.Pick(rows)
+			got.AppendRows(column.Take(&from, first), &p)
 		}
 		if typ.IsBytes() {
 			got.Share(&d)
@@ -45,9 +52,9 @@ func TestAppendRowsAgainstAppending(t *testing.T) {
 func appendable(r *rand.Rand, typ schema.Type) column.Column {
 	c := column.NewColumn(typ, 2)
 	if r.IntN(3) == 0 {
-		fill(&c, r.Uint64(), 1+r.IntN(40))
+		fill(&c, r.Uint64(), 1+r.IntN(150))
 	} else {
-		for range 1 + r.IntN(40) {
+		for range 1 + r.IntN(150) {
 			appendPresent(&c)
 		}
 	}

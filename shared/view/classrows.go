@@ -14,6 +14,7 @@ type splitReader struct {
 	classes      [2]classRows        // by binding.classes
 	taken        []column.Taken      // scratch of collect, by column of the wide batch
 	some         []int32             // scratch of collect
+	pickedRows   column.Picked       // scratch of classRows.add
 	values       valuesOf            // scratch of pack
 	valid        []byte              // scratch of pack
 }
@@ -104,12 +105,14 @@ func (r *splitReader) take() {
 }
 
 func (c *classRows) add(r *splitReader, class *class, rows []int32) {
-	c.time, c.offset = column.AppendRows(c.time, r.wide.Time, rows), column.AppendRows(c.offset, r.wide.Offset, rows)
+	p := &r.pickedRows
+	p.Pick(rows)
+	c.time, c.offset = column.AppendRows(c.time, r.wide.Time, p), column.AppendRows(c.offset, r.wide.Offset, p)
 	for i, at := range class.columns {
-		c.columns[i].AppendRows(r.taken[at], rows)
+		c.columns[i].AppendRows(r.taken[at], p)
 	}
 	for i := range c.passes {
-		c.passes[i] = column.AppendRows(c.passes[i], r.passes[i], rows)
+		c.passes[i] = column.AppendRows(c.passes[i], r.passes[i], p)
 	}
 }
 
