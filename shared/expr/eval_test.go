@@ -85,6 +85,9 @@ func TestEvalEqualsCEL(t *testing.T) {
 			}
 		}
 		checkByCode(t, p, b, &out)
+		if e.Errors() > 0 && !p.CanFail() {
+			t.Fatalf("%s cannot fail, and has %d errors", text, e.Errors())
+		}
 		// Where two operands err, cel-go names one: rows that it counts as failed are, others may be.
 		if e.Errors() < 2*least {
 			t.Fatalf("%s: %d errors counted, cel-go has %d", text, e.Errors(), least)
@@ -137,6 +140,19 @@ func TestByCode(t *testing.T) {
 	} {
 		if _, _, _, ok := compile(t, text).ByCode(); ok != want {
 			t.Errorf("%s: %t", text, ok)
+		}
+	}
+}
+
+// TestCanFail says which programs may have errors to count.
+func TestCanFail(t *testing.T) {
+	for text, want := range map[string]bool{
+		`a`: false, `size(s) == -2 ? 1 : 0`: false, `kind == "view" && a > 3`: false, `a in [1, 2] ? s : null`: false,
+		`a + 1`: true, `a - 1`: true, `a * 2`: true, `a / 2`: true, `a % 2`: true, `-a`: true, `paid && !(a + 1 > 0)`: true,
+		`kind == "view" ? 1 : b - 1`: true,
+	} {
+		if got := compile(t, text).CanFail(); got != want {
+			t.Errorf("%s: %t", text, got)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,6 +66,16 @@ func (n *node) isConst() bool { return n.op == opConst && n.kind != kindNull }
 
 // isEnum tells whether the node is a field that a batch holds as codes.
 func (n *node) isEnum() bool { return n.op == opField && n.enum != nil }
+
+// canFail tells whether an int can overflow or be divided by zero in n.
+func (n *node) canFail() bool {
+	switch n.op {
+	case opAdd, opSub, opMul, opDiv, opMod, opNeg:
+		return true
+	default:
+		return slices.ContainsFunc(n.args, (*node).canFail)
+	}
+}
 
 func (e *Env) fieldNode(at int) *node {
 	v := &e.vars[at]

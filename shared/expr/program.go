@@ -66,6 +66,10 @@ func (p *Program) Canonical() string { return p.text }
 // Fields returns the names of the fields and computed columns that the expression reads, sorted, each once.
 func (p *Program) Fields() []string { return slices.Clone(p.fields) }
 
+// CanFail tells whether a row can be counted as an error: whether there is arithmetic. What cannot fail may be evaluated for
+// the rows alone that someone looks at.
+func (p *Program) CanFail() bool { return p.root.canFail() }
+
 // Field returns the index of the column in a batch if the expression is just a field or a computed column (then there is
 // nothing to evaluate), else -1.
 func (p *Program) Field() int { return p.field }

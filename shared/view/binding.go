@@ -20,6 +20,8 @@ type binding struct {
 	keys      [][]int // by kind: columns of its tuple
 	fields    []int   // columns that are fields and read by anything
 	columns   []boundColumn
+	late      []int         // indices in columns: needed of few rows only
+	lateReads []int         // columns of the wide batch that the programs of these read
 	width     int           // columns of the wide batch
 	filters   []boundFilter // distinct
 	coded     []codeTable   // of those filters that are functions of an enum
@@ -97,6 +99,7 @@ func newBinding(p *Plan, s *scope) *binding {
 		b.filters[i].holds = b.holdsOf(i)
 	}
 	b.divide()
+	b.markLate(s)
 	return b
 }
 

@@ -92,6 +92,16 @@ func someStates(r *rand.Rand) view.Spec {
 		view.FeatureSpec{Name: "last_note", Op: "last", Value: []string{"note", "item"}, From: "clicks"},
 		view.FeatureSpec{Name: "last_notes", Op: "last_n", Key: []string{"note"}, From: "clicks", N: 3},
 	)
+	for i, input := range []string{
+		"kind == 'fav' ? 1 : kind == 'view' && secs > 5 ? 2 : 0", "price < 2 ? 0 : price < 5 ? 1 : 2", "size(note)",
+		"note != null ? note : 'none'", "(noted ? kind : band)", "secs % 3", "6 / (secs - 4)",
+	} {
+		if r.IntN(2) == 0 {
+			spec.Features = append(spec.Features, view.FeatureSpec{
+				Name: fmt.Sprintf("last_%d", i), Op: "last", Value: []string{input}, From: "clicks", Where: []string{"", "kind == 'call'", "secs > 6"}[r.IntN(3)],
+			})
+		}
+	}
 	for i := range spec.Features {
 		f := &spec.Features[i]
 		if f.Where == "" && (filtered || r.IntN(2) == 0) {

@@ -17,6 +17,7 @@ type splitReader struct {
 	pickedRows   column.Picked       // scratch of classRows.add
 	values       valuesOf            // scratch of pack
 	valid        []byte              // scratch of pack
+	few          few                 // scratch of collect
 }
 
 // classRows are rows that states of a class may read, of many batches, and what these read of them: of the first class
@@ -61,12 +62,14 @@ func newSplitReader(r *reader) *splitReader {
 		c.columns = make([]column.Column, len(class.columns))
 		c.passes, c.sorted = make([][]uint64, len(class.some)), newSortedRows(r, class)
 	}
+	s.few = newFew(r.binding)
 	return s
 }
 
 // collect keeps some rows of the loaded batch, whose keys have the numbers of.
 func (r *splitReader) collect(rows, of []int32) {
-	r.take()
+	clear(r.taken)
+	r.take(&r.binding.classes[0])
 	all, some := &r.classes[0], &r.classes[1]
 	all.add(r, &r.binding.classes[0], rows)
 	if r.binding.classes[1].states == nil {
@@ -84,23 +87,25 @@ func (r *splitReader) collect(rows, of []int32) {
 		n += int((passed | -passed) >> 63)
 	}
 	some.of = some.of[:len(some.of)+n]
+	r.few.fill(r.reader, r.some[:n])
+	r.take(&r.binding.classes[1])
 	some.add(r, &r.binding.classes[1], r.some[:n])
 }
 
-// take prepares the columns of the loaded batch for rows to be taken from them.
-func (r *splitReader) take() {
-	clear(r.taken)
-	for i := range r.binding.classes {
-		for _, at := range r.binding.classes[i].columns {
-			if r.taken[at].From != nil {
-				continue
-			}
-			from, first := &r.wide.Cols[at], int32(0)
-			if from.Type.IsBytes() {
-				first = r.dictionaries[at].Add(from)
-			}
-			r.taken[at] = column.Take(from, first)
+// take prepares the columns of a class for rows to be taken from them.
+func (r *splitReader) take(class *class) {
+	for _, at := range class.columns {
+		if r.taken[at].From != nil {
+			continue
 		}
+		from, first := &r.wide.Cols[at], int32(0)
+		if r.few.has[at] {
+			from = &r.few.batch.Cols[at]
+		}
+		if from.Type.IsBytes() {
+			first = r.dictionaries[at].Add(from)
+		}
+		r.taken[at] = column.Take(from, first)
 	}
 }
 
@@ -109,7 +114,11 @@ func (c *classRows) add(r *splitReader, class *class, rows []int32) {
 	p.Pick(rows)
 	c.time, c.offset = column.AppendRows(c.time, r.wide.Time, p), column.AppendRows(c.offset, r.wide.Offset, p)
 	for i, at := range class.columns {
-		c.columns[i].AppendRows(r.taken[at], p)
+		of := p
+		if r.few.has[at] {
+			of = &r.few.all
+		}
+		c.columns[i].AppendRows(r.taken[at], of)
 	}
 	for i := range c.passes {
 		c.passes[i] = column.AppendRows(c.passes[i], r.passes[i], p)

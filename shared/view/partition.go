@@ -77,7 +77,7 @@ func (s *Splitter) Split(b *column.Batch, from, to int) (rows int) {
 	s.last = len(s.keyed.of)
 	r.keyRows(&s.keyed, b, from, to)
 	if rows = len(s.keyed.row); rows > 0 {
-		r.load(s.accepting(b), to)
+		r.load(s.accepting(b), to, false)
 		r.evaluateFilters()
 		r.collect(s.keyed.row, s.keyed.of[s.last:])
 	}

@@ -120,8 +120,9 @@ func (r *reader) appendKey(dst []byte, kind, i int) []byte {
 	return dst
 }
 
-// load fills the wide batch with rows 0 to n-1 of a batch: the fields as they are, then what is computed of them.
-func (r *reader) load(b *column.Batch, n int) {
+// load fills the wide batch with rows 0 to n-1 of a batch: the fields as they are, then what is computed of them, but not
+// the columns that are late unless it is to fill these too.
+func (r *reader) load(b *column.Batch, n int, late bool) {
 	cols := r.wide.Cols
 	r.wide = *b
 	r.wide.Cols, r.wide.N = cols, n
@@ -130,6 +131,9 @@ func (r *reader) load(b *column.Batch, n int) {
 	}
 	for i := range r.binding.columns {
 		c := &r.binding.columns[i]
+		if !late && slices.Contains(r.binding.late, i) {
+			continue
+		}
 		if e := r.columns[i]; e != nil {
 			e.Eval(&r.wide, &cols[c.at])
 			continue
@@ -252,7 +256,7 @@ func (r *reader) errors() int64 {
 
 // foldStates folds the chosen rows, which lie below to, into every state that reads the source.
 func (f *Fold) foldStates(r *reader, b *column.Batch, to int) {
-	r.load(b, to)
+	r.load(b, to, true)
 	r.evaluateFilters()
 	f.foldRowsOf(&f.chosen, r, &r.binding.whole, &r.wide, r.passes, r.rows)
 }
