@@ -134,24 +134,3 @@ func (k *intByCode) ints(w rows) ints {
 	}
 	return out
 }
-
-// ByCode returns the program as a table, if it yields bools and is a function of one field, an enum, that counts no
-// errors: the index of the field, whether each of its codes passes, and whether null does. What is null does not pass.
-// A caller with many such programs reads the column once for all of them.
-func (p *Program) ByCode() (field int, passes []bool, null, ok bool) {
-	if p.root.kind != kindTruth {
-		return 0, nil, false, false
-	}
-	t := (&Evaluator{}).newByCode(p.root)
-	if t == nil {
-		return 0, nil, false, false
-	}
-	for _, v := range t.truths {
-		if v == isFailed {
-			return 0, nil, false, false
-		}
-		passes = append(passes, v == isTrue)
-	}
-	last := len(passes) - 1
-	return t.col, passes[:last], passes[last], true
-}

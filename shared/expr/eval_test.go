@@ -84,7 +84,6 @@ func TestEvalEqualsCEL(t *testing.T) {
 				t.Fatalf("%s\nrow %d: %v\ngot %s, cel-go %s (%s)", text, i, row(b, i), got, want, class)
 			}
 		}
-		checkByCode(t, p, b, &out)
 		if e.Errors() > 0 && !p.CanFail() {
 			t.Fatalf("%s cannot fail, and has %d errors", text, e.Errors())
 		}
@@ -101,46 +100,6 @@ func TestEvalEqualsCEL(t *testing.T) {
 	}
 	if len(refused) > 0 {
 		t.Errorf("generated expressions are refused: %s", refused)
-	}
-}
-
-// checkByCode compares the table of a program that has one with what it yields.
-func checkByCode(t *rapid.T, p *expr.Program, b *column.Batch, out *column.Column) {
-	field, passes, null, ok := p.ByCode()
-	if !ok {
-		return
-	}
-	if p.Type() != schema.Bool || !slices.Equal(p.Fields(), []string{b.Source.Fields[field].Name}) {
-		t.Fatalf("%s is no function of field %d", p.Canonical(), field)
-	}
-	c := &b.Cols[field]
-	for i := range b.N {
-		want := null
-		if c.Present(i) {
-			want = passes[c.Ints[i]]
-		}
-		if got := out.Ints[i] != 0; got != want {
-			t.Fatalf("%s of %v: %t, by code %t", p.Canonical(), row(b, i), got, want)
-		}
-	}
-}
-
-// TestByCode says which programs are functions of one enum.
-func TestByCode(t *testing.T) {
-	for text, want := range map[string]bool{
-		`kind == "view"`: true,
-		`!(kind in ["view", "zoom"]) || kind == null`:          true,
-		`(kind == "view" ? 1 : 2) > 1 && kind.startsWith("z")`: true,
-		`kind == "view" && paid`:                               false,
-		`kind == s`:                                            false,
-		`paid`:                                                 false,
-		`1 == 2`:                                               false,
-		`kind == "view" ? 1 : 2`:                               false,
-		`(kind == "view" ? 1 : 0) / (kind == "view" ? 0 : 1) > 0`: false, // it counts errors
-	} {
-		if _, _, _, ok := compile(t, text).ByCode(); ok != want {
-			t.Errorf("%s: %t", text, ok)
-		}
 	}
 }
 
