@@ -82,25 +82,23 @@ func (r *reader) makeKeys(k *keyed, of []int32) {
 func (r *reader) makeSome(k *keyed, codes []int32) {
 	var hashes [touchRows]uint64
 	var ends [touchRows]int
-	k.fresh = k.fresh[:0]
-	from := 0
+	fresh, from := k.fresh[:0], 0
 	for i, code := range codes {
 		kind := len(k.first) - 1
 		for int(code) < k.first[kind] {
 			kind--
 		}
 		c, value := r.keys[kind][0], int(code)-k.first[kind]
-		k.fresh = append(k.fresh, r.plan.keys[kind].prefix...)
-		k.fresh = appendEscaped(k.fresh, c.Bytes[c.Offsets[value]:c.Offsets[value+1]])
-		hashes[i], ends[i] = Hash(k.fresh[from:]), len(k.fresh)
-		from = len(k.fresh)
+		fresh = append(fresh, r.plan.keys[kind].prefix...)
+		fresh = appendEscaped(fresh, c.Bytes[c.Offsets[value]:c.Offsets[value+1]])
+		hashes[i], ends[i] = Hash(fresh[from:]), len(fresh)
+		from = len(fresh)
 	}
+	k.fresh = fresh
 	k.touch(hashes[:len(codes)])
 	from = 0
 	for i := range codes {
-		k.keys = append(k.keys, k.fresh[from:ends[i]]...)
-		k.end = append(k.end, len(k.keys))
-		codes[i] = k.numbered(hashes[i])
+		codes[i] = k.numbered(hashes[i], fresh[from:ends[i]])
 		from = ends[i]
 	}
 }

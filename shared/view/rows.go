@@ -24,7 +24,7 @@ type keyed struct {
 	first []int // by kind: code of its dictionary's first value; noCode for a kind that is not one field with a dictionary
 	codes [codeRows]uint32
 	made  []int32 // scratch of keyCoded
-	fresh []byte  // scratch of makeKeys
+	fresh []byte  // scratch: keys to be numbered
 
 	// touchedSum keeps reads that are made only to be made from being taken for superfluous.
 	touchedSum uint64
@@ -75,44 +75,25 @@ func (k *keyed) forget() {
 	k.hash, k.keys, k.end, k.slot = k.hash[:0], k.keys[:0], k.end[:0], k.slot[:0]
 }
 
-// add ends a key that was built in keys, and returns its number.
-func (k *keyed) add() int32 {
+// numbered returns the number of a key, which has this hash: a new one, unless keys are unique and it was there before.
+func (k *keyed) numbered(hash uint64, key []byte) int32 {
 	n := len(k.end)
-	k.end = append(k.end, len(k.keys))
-	return k.numbered(Hash(k.key(n)))
-}
-
-// numbered returns the number of the last key, which has this hash. If it was there before it goes.
-func (k *keyed) numbered(hash uint64) int32 {
-	n := len(k.end) - 1
 	if k.unique {
-		if number := k.number(hash, n); number < n {
-			k.keys, k.end = k.keys[:len(k.keys)-len(k.key(n))], k.end[:n]
-			return int32(number)
+		if 2*(n+1) > len(k.table) {
+			k.growTable()
 		}
-	}
-	k.hash = append(k.hash, hash)
-	return int32(n)
-}
-
-// number returns the number of a key that equals the last one, n, which has this hash: n itself if there is none yet.
-func (k *keyed) number(hash uint64, n int) int {
-	if 2*(n+1) > len(k.table) {
-		k.growTable()
-	}
-	mask := uint64(len(k.table) - 1)
-	for at := hash & mask; ; at = (at + 1) & mask {
-		entry := k.table[at]
-		if entry == 0 {
-			k.table[at] = entryOf(hash, int32(n))
-			return n
-		}
-		if (entry^hash)>>32 == 0 {
-			if number := int(slotOf(entry)); bytes.Equal(k.key(number), k.key(n)) {
-				return number
+		mask := uint64(len(k.table) - 1)
+		at := hash & mask
+		for ; k.table[at] != 0; at = (at + 1) & mask {
+			if entry := k.table[at]; (entry^hash)>>32 == 0 && bytes.Equal(k.key(int(slotOf(entry))), key) {
+				return slotOf(entry)
 			}
 		}
+		k.table[at] = entryOf(hash, int32(n))
 	}
+	k.keys = append(k.keys, key...)
+	k.end, k.hash = append(k.end, len(k.keys)), append(k.hash, hash)
+	return int32(n)
 }
 
 func (k *keyed) growTable() {
@@ -168,8 +149,7 @@ func (r *reader) numberOf(k *keyed, i int) int32 {
 		first := k.first[kind]
 		if first == noCode {
 			if r.has(kind, i) {
-				k.keys = r.appendKey(k.keys, kind, i)
-				return k.add()
+				return r.addKey(k, kind, i)
 			}
 			continue
 		}
@@ -179,14 +159,19 @@ func (r *reader) numberOf(k *keyed, i int) int32 {
 		}
 		seen := &k.seen[first+int(c.Index[i])]
 		if *seen == 0 && r.has(kind, i) {
-			k.keys = r.appendKey(k.keys, kind, i)
-			*seen = k.add() + 1
+			*seen = r.addKey(k, kind, i) + 1
 		}
 		if *seen > 0 {
 			return *seen - 1
 		}
 	}
 	return -1
+}
+
+// addKey returns the number of the key of a kind that row i has.
+func (r *reader) addKey(k *keyed, kind, i int) int32 {
+	k.fresh = r.appendKey(k.fresh[:0], kind, i)
+	return k.numbered(Hash(k.fresh), k.fresh)
 }
 
 // chosen are rows and whose they are.
