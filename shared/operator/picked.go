@@ -37,18 +37,21 @@ func (p *picked) present(r *Rows, cols []*column.Column) *Rows {
 
 // pick leaves those rows that have a value in one of the columns, looking at each.
 func (p *picked) pick(r *Rows, cols []*column.Column) *Rows {
+	rows, slots := r.Row, r.Slot[:len(r.Row)]
 	out := p.begin(r)
+	toRow, toSlot := out.Row[:len(rows)], out.Slot[:len(rows)]
 	n := 0
-	for i, row := range r.Row {
+	first, others := cols[0].Valid, cols[1:]
+	for i, row := range rows {
 		// Each row is written, and stays if it is to: which ones do is beyond what a processor guesses.
-		out.Row[n], out.Slot[n] = row, r.Slot[i]
-		var bits byte
-		for _, c := range cols {
+		toRow[n], toSlot[n] = row, slots[i]
+		bits := first[row>>3] >> (row & 7)
+		for _, c := range others {
 			bits |= c.Valid[row>>3] >> (row & 7)
 		}
 		n += int(bits & 1)
 	}
-	out.Row, out.Slot = out.Row[:n], out.Slot[:n]
+	out.Row, out.Slot = toRow[:n], toSlot[:n]
 	return out
 }
 
