@@ -40,24 +40,24 @@ func longest(offsets []int32) (n int32) {
 func (r *reader) keyCoded(k *keyed, b *column.Batch, from, to int) {
 	before := len(k.of)
 	row, of := k.row[:to-from], k.of[before:before+to-from]
-	k.made = k.made[:0]
+	made, seen := k.made[:0], k.seen
 	n := 0
 	for at := from &^ (codeRows - 1); at < to; at += codeRows {
 		codes := r.codesAt(k, b, at)
-		for i := max(from, at); i < min(to, at+codeRows); i++ {
-			code := codes[i%codeRows]
-			number := k.seen[code]
+		first, end := max(from, at), min(to, at+codeRows)
+		for i, code := range codes[first-at : end-at] {
+			number := seen[code]
 			if number == 0 {
-				k.made = append(k.made, int32(code))
-				number = int32(len(k.made))
-				k.seen[code] = number
+				made = append(made, int32(code))
+				number = int32(len(made))
+				seen[code] = number
 			}
 			// Written in any case, and over if the row has no key.
-			row[n], of[n] = int32(i), number-1
+			row[n], of[n] = int32(first+i), number-1
 			n += int(uint32(-max(number, 0)) >> 31)
 		}
 	}
-	k.row, k.of = row[:n], k.of[:before+n]
+	k.row, k.of, k.made = row[:n], k.of[:before+n], made
 	r.makeKeys(k, k.of[before:])
 }
 
