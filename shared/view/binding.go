@@ -20,6 +20,7 @@ type binding struct {
 	keys      [][]int // by kind: columns of its tuple
 	fields    []int   // columns that are fields and read by anything
 	columns   []boundColumn
+	fails     bool          // whether a program can fail
 	late      []int         // indices in columns: needed of few rows only
 	lateReads []int         // columns of the wide batch that the programs of these read
 	width     int           // columns of the wide batch
@@ -98,9 +99,16 @@ func newBinding(p *Plan, s *scope) *binding {
 	for i := range b.filters {
 		b.filters[i].holds = b.holdsOf(i)
 	}
+	b.fails = b.canFail()
 	b.divide()
 	b.markLate(s)
 	return b
+}
+
+// canFail tells whether a row can be counted as an error.
+func (b *binding) canFail() bool {
+	return slices.ContainsFunc(b.columns, func(c boundColumn) bool { return c.program != nil && c.program.CanFail() }) ||
+		slices.ContainsFunc(b.filters, func(f boundFilter) bool { return f.coded == nil && f.program != nil && f.program.CanFail() })
 }
 
 // divide divides the states into classes.

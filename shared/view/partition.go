@@ -77,7 +77,10 @@ func (s *Splitter) Split(b *column.Batch, from, to int) (rows int) {
 	s.last = len(s.keyed.of)
 	r.keyRows(&s.keyed, b, from, to)
 	if rows = len(s.keyed.row); rows > 0 {
-		r.load(s.accepting(b), to, false)
+		if r.binding.fails {
+			b = s.accepting(b)
+		}
+		r.load(b, to, false)
 		r.evaluateFilters()
 		r.collect(s.keyed.row, s.keyed.of[s.last:])
 	}
