@@ -82,19 +82,17 @@ func (s *sampler) take(c *copying, sp *view.Splitter, b *column.Batch) {
 	defer s.mu.Unlock()
 	s.chosen = s.chosen[:0]
 	before := s.bound
-	sp.Each(func(hash uint64) bool { return s.mix(hash) < s.bound }, func(hash uint64, key []byte, rows []int32) {
-		if mixed := s.mix(hash); mixed < s.bound { // the bound sinks
-			s.choose(mixed, key, rows)
-		}
-	})
+	wanted := func(hash uint64) bool { return s.mix(hash) < s.bound }
+	sp.Each(wanted, func(hash uint64, key []byte, rows []int32) bool { return s.choose(s.mix(hash), key, rows) })
 	if s.bound < before {
 		s.kept.compact(s.samples)
 	}
 	s.keep(c, b)
 }
 
-// choose notes that rows are of a chosen entity, which may be the one too many.
-func (s *sampler) choose(mixed uint64, key []byte, rows []int32) {
+// choose notes that rows are of a chosen entity, which may be the one too many. It returns whether it wants more rows of it:
+// one that is too large stays so.
+func (s *sampler) choose(mixed uint64, key []byte, rows []int32) bool {
 	one := s.samples[string(key)]
 	if one == nil {
 		one = &sample{mixed: mixed, key: bytes.Clone(key), row: -1}
@@ -104,7 +102,12 @@ func (s *sampler) choose(mixed uint64, key []byte, rows []int32) {
 		}
 	}
 	one.events += len(rows)
+	if one.tooLarge() {
+		one.kept = nil
+		return false
+	}
 	s.chosen = append(s.chosen, chosenRows{one, rows})
+	return true
 }
 
 // keep copies the rows of those chosen that have not sunk, and are not too large, side by side: a column at a time.
@@ -113,18 +116,18 @@ func (s *sampler) keep(c *copying, b *column.Batch) {
 	next := s.kept.next(c, b.Partition)
 	for _, ch := range s.chosen {
 		one := ch.of
-		one.bytes += c.bytes(b, ch.rows)
-		switch {
-		case one.mixed >= s.bound:
-		case one.tooLarge():
-			one.kept = nil
-		default:
-			for range ch.rows {
-				one.kept = append(one.kept, next)
-				next.row++
-			}
-			s.rows = append(s.rows, ch.rows...)
+		if one.mixed >= s.bound {
+			continue
 		}
+		if one.bytes += c.bytes(b, ch.rows); one.tooLarge() {
+			one.kept = nil
+			continue
+		}
+		for range ch.rows {
+			one.kept = append(one.kept, next)
+			next.row++
+		}
+		s.rows = append(s.rows, ch.rows...)
 	}
 	s.kept.add(c, b, s.rows)
 }

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"cmp"
 	"math/bits"
 	"slices"
 
@@ -332,41 +331,37 @@ func (c *chosen) runs(sh *shardRows, class int, slotOf []int32) {
 
 // picked are rows of the last batch and the numbers of their keys.
 type picked struct {
-	wanted []bool // by number of key
-	list   []pickedRow
+	wanted []bool   // by number of key
+	list   []uint64 // number of key, then row
 	rows   []int32
 }
 
-type pickedRow struct{ key, row int32 }
-
 // Each calls yield with every key of the batch that was split last whose hash is wanted: its hash, its bytes and its rows,
-// in order; both slices are valid until the next call. Each key comes once. A hash that is not
-// wanted is not asked for again.
-func (s *Splitter) Each(wanted func(hash uint64) bool, yield func(hash uint64, key []byte, rows []int32)) {
+// in order; both slices are valid until the next call. Each key comes once. A key may be left out of later batches whose
+// hash was not wanted once, or for which yield returned false.
+func (s *Splitter) Each(wanted func(hash uint64) bool, yield func(hash uint64, key []byte, rows []int32) bool) {
 	p := &s.picked
 	p.list, p.rows = p.list[:0], p.rows[:0]
 	for _, hash := range s.keyed.hash[len(p.wanted):] {
 		p.wanted = append(p.wanted, wanted(hash))
 	}
-	of := s.keyed.of[s.last:]
-	for i, key := range of {
-		if !p.wanted[key] {
-			continue
-		}
-		if p.wanted[key] = wanted(s.keyed.hash[key]); p.wanted[key] {
-			p.list = append(p.list, pickedRow{key, s.keyed.row[i]})
+	for i, key := range s.keyed.of[s.last:] {
+		if p.wanted[key] {
+			p.list = append(p.list, uint64(key)<<32|uint64(s.keyed.row[i]))
 		}
 	}
-	slices.SortFunc(p.list, func(a, b pickedRow) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.row, b.row)) })
+	slices.Sort(p.list)
 	for _, one := range p.list {
-		p.rows = append(p.rows, one.row)
+		p.rows = append(p.rows, int32(uint32(one)))
 	}
 	for from := 0; from < len(p.list); {
-		key, to := p.list[from].key, from+1
-		for to < len(p.list) && p.list[to].key == key {
+		key, to := p.list[from]>>32, from+1
+		for to < len(p.list) && p.list[to]>>32 == key {
 			to++
 		}
-		yield(s.keyed.hash[key], s.keyed.key(int(key)), p.rows[from:to])
+		if p.wanted[key] = wanted(s.keyed.hash[key]); p.wanted[key] {
+			p.wanted[key] = yield(s.keyed.hash[key], s.keyed.key(int(key)), p.rows[from:to])
+		}
 		from = to
 	}
 }

@@ -67,7 +67,7 @@ func TestSplitterIsAFold(t *testing.T) {
 				folds[i].Defer()
 			}
 		}
-		half := false
+		keys := choice{left: map[string]bool{}}
 		for _, b := range batches {
 			b, from := bare(t, p, b), 0
 			if rapid.Bool().Draw(t, "dictionaries") {
@@ -75,7 +75,7 @@ func TestSplitterIsAFold(t *testing.T) {
 			}
 			collected := 0
 			for _, to := range viewtest.Split(r, b.N, 60) {
-				collected += split(t, s, b, from, to, &half)
+				collected += split(t, s, b, from, to, &keys)
 				if from = to; from == b.N || rapid.Bool().Draw(t, "fold") {
 					addTo(t, s, folds, collected)
 					collected = 0
@@ -154,32 +154,50 @@ func written(t *rapid.T, r *rand.Rand, w *view.Bodies, f *view.Fold) map[string]
 	return all
 }
 
-// split collects rows and returns how many they are. Half of the keys are wanted, at the latest once they were.
-func split(t *rapid.T, s *view.Splitter, b *column.Batch, from, to int, half *bool) int {
+// choice is which keys are wanted of a splitter: all or half of them, less those that were left by the caller.
+type choice struct {
+	half bool
+	left map[string]bool
+}
+
+// split collects rows and returns how many they are. Half of the keys are wanted, at the latest once they were; some of these
+// until they came once, and may come again.
+func split(t *rapid.T, s *view.Splitter, b *column.Batch, from, to int, c *choice) int {
 	n, seen, wanted := s.Split(b, from, to), 0, 0
 	last := map[string]int32{}
-	*half = *half || rapid.Bool().Draw(t, "half of the keys")
-	want := func(hash uint64) bool { return !*half || hash%2 == 0 }
+	c.half = c.half || rapid.Bool().Draw(t, "half of the keys")
+	leave := rapid.Bool().Draw(t, "leave keys")
+	want := func(hash uint64) bool { return !c.half || hash%2 == 0 }
+	rows := map[string]int{}
 	for row := from; row < to; row++ {
 		if key := keyOf(b, row); b.Reject[row] == 0 && key != "" && want(view.Hash([]byte(key))) {
-			wanted++
+			rows[key]++
 		}
 	}
-	s.Each(want, func(hash uint64, key []byte, rows []int32) {
-		if _, again := last[string(key)]; again || !want(hash) || hash != view.Hash(key) {
-			t.Fatalf("key %s: again: %t", key, again)
+	s.Each(want, func(hash uint64, key []byte, of []int32) bool {
+		if _, again := last[string(key)]; again || !want(hash) || hash != view.Hash(key) || len(of) != rows[string(key)] {
+			t.Fatalf("key %s: again: %t, %d rows of %d", key, again, len(of), rows[string(key)])
 		}
-		seen += len(rows)
+		seen += len(of)
 		before := int32(from) - 1
-		for _, row := range rows {
+		for _, row := range of {
 			if row <= before || int(row) >= to {
 				t.Fatalf("row %d of [%d,%d) after %d, key %s", row, from, to, before, key)
 			}
 			before = row
 		}
 		last[string(key)] = before
+		if leave && hash%3 == 0 {
+			c.left[string(key)] = true
+		}
+		return !c.left[string(key)]
 	})
-	if seen != wanted || !*half && seen != n {
+	for key, n := range rows {
+		if _, came := last[key]; came || !c.left[key] {
+			wanted += n
+		}
+	}
+	if seen != wanted || !c.half && len(c.left) == 0 && seen != n {
 		t.Fatalf("%d rows split, %d of them wanted, %d yielded", n, wanted, seen)
 	}
 	return n
