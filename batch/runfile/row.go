@@ -1,6 +1,7 @@
 package runfile
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -64,12 +65,13 @@ func parseRow(b []byte, r *Row) ([]byte, error) {
 	r.Tile = c.bytes(MaxTile)
 	n := c.uvarint(MaxSuperseded)
 	r.Superseded = r.Superseded[:0]
-	for range n {
-		h := c.header()
-		if c.bad || (len(r.Superseded) > 0 && compareHeaders(r.Superseded[len(r.Superseded)-1], h) >= 0) {
+	for i := range int(n) {
+		r.Superseded = append(r.Superseded, tile.Header{})
+		h := &r.Superseded[i]
+		c.header(h)
+		if c.bad || (i > 0 && compareHeaders(&r.Superseded[i-1], h) >= 0) {
 			return nil, fmt.Errorf("%w: superseded fields", errRow)
 		}
-		r.Superseded = append(r.Superseded, h)
 	}
 	if c.bad || len(r.Key) == 0 {
 		return nil, errRow
@@ -78,16 +80,19 @@ func parseRow(b []byte, r *Row) ([]byte, error) {
 }
 
 // compareHeaders orders fields by kind, then by place.
-func compareHeaders(a, b tile.Header) int {
-	for _, d := range [...]int64{
-		int64(a.Kind) - int64(b.Kind), int64(a.Source) - int64(b.Source), int64(a.Partition) - int64(b.Partition),
-		a.Block - b.Block, a.Run - b.Run,
-	} {
-		if d != 0 {
-			return int(max(min(d, 1), -1))
-		}
+func compareHeaders(a, b *tile.Header) int {
+	switch {
+	case a.Kind != b.Kind:
+		return cmp.Compare(a.Kind, b.Kind)
+	case a.Source != b.Source:
+		return cmp.Compare(a.Source, b.Source)
+	case a.Partition != b.Partition:
+		return cmp.Compare(a.Partition, b.Partition)
+	case a.Block != b.Block:
+		return cmp.Compare(a.Block, b.Block)
+	default:
+		return cmp.Compare(a.Run, b.Run)
 	}
-	return 0
 }
 
 // cursor takes varints and bytes off a slice; bad stays set after the first that does not read.
@@ -98,6 +103,11 @@ type cursor struct {
 
 // uvarint reads a number up to limit in its shortest form.
 func (c *cursor) uvarint(limit uint64) uint64 {
+	if len(c.b) > 0 && c.b[0] < 1<<7 && uint64(c.b[0]) <= limit { // as most are
+		v := uint64(c.b[0])
+		c.b = c.b[1:]
+		return v
+	}
 	v, n := binary.Uvarint(c.b)
 	if n <= 0 || v > limit || (n > 1 && c.b[n-1] == 0) {
 		c.b, c.bad = nil, true
@@ -121,8 +131,8 @@ func (c *cursor) take(n uint64) []byte {
 // bytes reads a length up to limit and as many bytes.
 func (c *cursor) bytes(limit uint64) []byte { return c.take(c.uvarint(limit)) }
 
-func (c *cursor) header() tile.Header {
-	var h tile.Header
+// header reads a field's header into h, which is empty.
+func (c *cursor) header(h *tile.Header) {
 	if kind := c.take(1); !c.bad {
 		h.Kind = tile.Kind(kind[0])
 	}
@@ -136,5 +146,4 @@ func (c *cursor) header() tile.Header {
 	default:
 		c.bad = true
 	}
-	return h
 }
