@@ -25,11 +25,12 @@ type Event struct {
 type Oracle struct {
 	plan    *view.Plan
 	sources []*source
+	events  [][]naive.Event // what read returns
 }
 
 // New returns the oracle of a plan. Errors are those of expressions that compiled for the plan and now do not.
 func New(plan *view.Plan) (*Oracle, error) {
-	o := &Oracle{plan: plan}
+	o := &Oracle{plan: plan, events: make([][]naive.Event, len(plan.States()))}
 	for i := range plan.Spec().Sources {
 		s, err := newSource(plan, i)
 		if err != nil {
@@ -147,9 +148,13 @@ func (o *Oracle) positions(events []Event) []tile.Pos {
 	return all
 }
 
-// read returns, by state, what it reads of the events: those of its source for which its filter is true.
+// read returns, by state, what it reads of the events: those of its source for which its filter is true. It is valid until
+// the next call.
 func (o *Oracle) read(events []Event) [][]naive.Event {
-	all := make([][]naive.Event, len(o.plan.States()))
+	all := o.events
+	for i := range all {
+		all[i] = all[i][:0]
+	}
 	for _, e := range events {
 		rank := o.plan.SourceRank(e.Batch.Source.Name)
 		s := o.sources[rank]

@@ -106,3 +106,21 @@ func TestBodyOfNothing(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// BenchmarkBody judges entities as the sampled check of a run does.
+func BenchmarkBody(b *testing.B) {
+	p, o := compile(b)
+	log := viewtest.Log{Partitions: [2]int{3, 2}, Rows: 1000, Users: 40}
+	entities := o.Group(log.Batches(rand.New(rand.NewPCG(1, 0)), p.Spec().Sources))
+	b.ReportAllocs()
+	events := 0
+	for b.Loop() {
+		for _, of := range entities {
+			if _, err := o.Body(of); err != nil {
+				b.Fatal(err)
+			}
+			events += len(of)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(events), "ns/event")
+}

@@ -25,7 +25,11 @@ type source struct {
 	rows    int         // how many events were at hand so far
 	reads   *schema.Source
 	fields  []int // of reads: what the plan uses
+	free    []naive.Datum
 }
+
+// data is how many inputs of states are allocated together.
+const data = 256
 
 type computed struct {
 	name string
@@ -117,9 +121,13 @@ func (s *source) read(state int) ([]naive.Datum, bool) {
 		return nil, false
 	}
 	inputs := s.plan.States()[state].Config.Inputs
-	in := make([]naive.Datum, 0, len(rows.inputs))
+	if len(s.free) < len(rows.inputs) {
+		s.free = make([]naive.Datum, max(data, len(rows.inputs)))
+	}
+	in := s.free[:len(rows.inputs):len(rows.inputs)]
+	s.free = s.free[len(in):]
 	for i, t := range rows.inputs {
-		in = append(in, datum(&inputs[i], s.eval(t)))
+		in[i] = datum(&inputs[i], s.eval(t))
 	}
 	return in, true
 }

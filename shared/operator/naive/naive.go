@@ -99,7 +99,7 @@ func Result(kind string, cfg operator.Config, events []Event, q operator.Query) 
 // counting returns the events that an operator does not skip, in order: of values one at least must not be null, unless
 // the event removes; of keys, weights and removals none may be.
 func counting(cfg *operator.Config, events []Event) []Event {
-	var out []Event
+	out := make([]Event, 0, len(events))
 	for _, e := range events {
 		values, nullValues, skip, removes := 0, 0, false, false
 		for i, in := range cfg.Inputs {
