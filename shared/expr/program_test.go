@@ -194,7 +194,7 @@ func TestComputedColumnsAreRead(t *testing.T) {
 }
 
 func TestRowEvaluatesOneRow(t *testing.T) {
-	values := expr.Values{"a": int64(6), "b": nil, "s": "x", "link.to_id": "y", "kind": "view", "paid": true, "more": []byte("{}")}
+	values := values{"a": int64(6), "b": nil, "s": "x", "link.to_id": "y", "kind": "view", "paid": true, "more": []byte("{}")}
 	for _, c := range []struct {
 		text string
 		want any

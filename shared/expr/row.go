@@ -15,9 +15,21 @@ type Row struct {
 	program cel.Program
 }
 
-// Values are the values of one row's fields and computed columns by name, nil for a null: bools are bool, ints of
-// whatever meaning int64, strings and enums string, json []byte.
-type Values map[string]any
+// Values has the values of one row's fields and computed columns.
+type Values interface {
+	// Value returns a value by name, nil for a null: bools are bool, ints of whatever meaning int64, strings and enums string,
+	// json []byte. It is asked only for what an expression comes to; false says that there is no such name.
+	Value(name string) (value any, ok bool)
+}
+
+// activation is values as cel-go asks for them.
+type activation struct{ Values }
+
+// ResolveName implements cel.Activation.
+func (a activation) ResolveName(name string) (any, bool) { return a.Value(name) }
+
+// Parent implements cel.Activation.
+func (a activation) Parent() cel.Activation { return nil }
 
 // CompileRow checks an expression as Compile does and returns its row evaluator.
 func (e *Env) CompileRow(text string) (*Row, error) {
@@ -46,9 +58,10 @@ func (e *Env) CompileRow(text string) (*Row, error) {
 // Eval returns the expression's value, nil for a null or where it errs. Every name that it reads must be in values.
 func (r *Row) Eval(values Values) any {
 	if r.program == nil {
-		return values[r.name]
+		value, _ := values.Value(r.name)
+		return value
 	}
-	out, _, err := r.program.Eval(map[string]any(values))
+	out, _, err := r.program.Eval(activation{values})
 	if err != nil {
 		return nil // an expression that errs is null: that is its meaning
 	}

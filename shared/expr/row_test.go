@@ -32,7 +32,7 @@ func TestRowEqualsEvaluator(t *testing.T) {
 		p.NewEvaluator().Eval(b, &out)
 		for i := range b.N {
 			got := "null"
-			if v := r.Eval(row(b, i)); v != nil {
+			if v := r.Eval(values(row(b, i))); v != nil {
 				got = fmt.Sprint(v)
 			}
 			if want := value(&out, i); got != want {
@@ -49,13 +49,22 @@ func TestRowOfAName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := r.Eval(expr.Values{"in": int64(7)}); v != int64(7) {
+	if v := r.Eval(values{"in": int64(7)}); v != int64(7) {
 		t.Errorf("got %v", v)
 	}
-	if v := r.Eval(expr.Values{"in": nil}); v != nil {
+	if v := r.Eval(values{"in": nil}); v != nil {
 		t.Errorf("a null gives %v", v)
 	}
 	if _, err := env.CompileRow("nothing == 1"); err == nil {
 		t.Error("an unknown name compiles")
 	}
+}
+
+// values are values by name.
+type values map[string]any
+
+// Value implements expr.Values.
+func (v values) Value(name string) (any, bool) {
+	value, ok := v[name]
+	return value, ok
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/tidemark-io/tidemark/shared/expr"
-	"github.com/tidemark-io/tidemark/shared/invariant"
 	"github.com/tidemark-io/tidemark/shared/operator"
 	"github.com/tidemark-io/tidemark/shared/operator/naive"
 	"github.com/tidemark-io/tidemark/shared/schema"
@@ -16,24 +15,26 @@ import (
 
 // source evaluates the expressions of a plan for single rows of one source.
 type source struct {
-	plan    *view.Plan
-	src     *schema.Source
-	columns []computed
-	texts   map[string]*text
-	states  []stateRows // by state; zero for a state that does not read the source
-	row     expr.Values // of the event at hand
-	rows    int         // how many events were at hand so far
-	reads   *schema.Source
-	fields  []int // of reads: what the plan uses
-	free    []naive.Datum
+	plan   *view.Plan
+	src    *schema.Source
+	names  map[string]*named
+	texts  map[string]*text
+	states []stateRows // by state; zero for a state that does not read the source
+	event  Event       // at hand
+	events int         // how many were at hand so far
+	reads  *schema.Source
+	free   []naive.Datum
 }
 
 // data is how many inputs of states are allocated together.
 const data = 256
 
-type computed struct {
-	name string
-	row  *expr.Row
+// named is a field or a computed column. It is looked at for those events only for which an expression does.
+type named struct {
+	field int       // of source.reads
+	row   *expr.Row // of a computed column
+	at    int       // source.events when it was looked at last
+	value any
 }
 
 type stateRows struct {
@@ -45,29 +46,32 @@ type stateRows struct {
 // text is an expression of one or several states: for each event it is evaluated once.
 type text struct {
 	row   *expr.Row
-	at    int // source.rows when it was evaluated last
+	at    int // source.events when it was evaluated last
 	value any
 }
 
 // eval returns the value of an expression for the event at hand.
 func (s *source) eval(t *text) any {
-	if t.at != s.rows {
-		t.at, t.value = s.rows, t.row.Eval(s.row)
+	if t.at != s.events {
+		t.at, t.value = s.events, t.row.Eval(s)
 	}
 	return t.value
 }
 
 func newSource(plan *view.Plan, rank int) (*source, error) {
 	spec := plan.Spec()
-	s := &source{plan: plan, src: &spec.Sources[rank], texts: map[string]*text{}}
+	s := &source{plan: plan, src: &spec.Sources[rank], names: map[string]*named{}, texts: map[string]*text{}}
 	env := expr.NewEnv(s.src)
+	for i := range s.src.Fields {
+		s.names[s.src.Fields[i].Name] = &named{field: i}
+	}
 	for _, c := range spec.Columns {
 		row, err := env.CompileRow(c.Expr)
 		if err != nil {
 			continue // the column is for other sources; a state that reads it here fails below
 		}
 		env.Add(c.Name, c.Type, c.Scale)
-		s.columns = append(s.columns, computed{c.Name, row})
+		s.names[c.Name] = &named{row: row}
 	}
 	for i := range plan.States() {
 		rows, err := s.newStateRows(env, &plan.States()[i])
@@ -132,32 +136,36 @@ func (s *source) read(state int) ([]naive.Datum, bool) {
 	return in, true
 }
 
-// begin makes an event the one at hand: its fields and computed columns are found by name.
+// begin makes an event the one at hand.
 func (s *source) begin(e Event) {
-	s.rows++
-	if s.row == nil {
-		s.row = expr.Values{}
+	s.event = e
+	s.events++
+	if s.reads == e.Batch.Source {
+		return
 	}
-	clear(s.row)
-	for _, i := range s.used(e.Batch.Source) {
-		f := &e.Batch.Source.Fields[i]
-		s.row[f.Name] = value(f, e, i)
-	}
-	for _, c := range s.columns {
-		s.row[c.name] = c.row.Eval(s.row)
+	s.reads = e.Batch.Source
+	for i := range s.reads.Fields {
+		if n := s.names[s.reads.Fields[i].Name]; n != nil && n.row == nil {
+			n.field = i
+		}
 	}
 }
 
-// used returns the fields of a declaration of the source that the plan reads.
-func (s *source) used(src *schema.Source) []int {
-	if s.reads != src {
-		fields, err := s.plan.Uses(src)
-		if err != nil {
-			invariant.Fail("judging a source that the view does not read so: %v", err)
-		}
-		s.reads, s.fields = src, fields
+// Value implements expr.Values: of the event at hand.
+func (s *source) Value(name string) (any, bool) {
+	n := s.names[name]
+	if n == nil {
+		return nil, false
 	}
-	return s.fields
+	if n.at != s.events {
+		n.at = s.events
+		if n.row != nil {
+			n.value = n.row.Eval(s)
+		} else {
+			n.value = value(&s.reads.Fields[n.field], s.event, n.field)
+		}
+	}
+	return n.value, true
 }
 
 // value returns a field of a row as expressions see it.
