@@ -92,10 +92,7 @@ func (c *copying) copy(to, from *column.Batch, rows []int32) {
 		to.Reject = append(to.Reject, from.Reject[row])
 	}
 	for _, f := range c.fields {
-		dst, src := &to.Cols[f.to], &from.Cols[f.from]
-		for _, row := range rows {
-			dst.AppendFrom(src, int(row))
-		}
+		to.Cols[f.to].AppendAll(&from.Cols[f.from], rows)
 	}
 }
 

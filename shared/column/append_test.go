@@ -63,3 +63,28 @@ func appendable(r *rand.Rand, typ schema.Type) column.Column {
 	}
 	return c
 }
+
+// TestAppendAll compares with AppendFrom, a row at a time: also of columns that were not read.
+func TestAppendAll(t *testing.T) {
+	for seed := range uint64(500) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		typ := []schema.Type{schema.Int64, schema.String}[r.IntN(2)]
+		got, want := column.NewColumn(typ, 2), column.NewColumn(typ, 2)
+		for range 1 + r.IntN(3) {
+			from, rows := appendable(r, typ), make([]int32, r.IntN(40))
+			for i := range rows {
+				rows[i] = r.Int32N(int32(from.N))
+			}
+			if r.IntN(4) == 0 {
+				from = column.NewColumn(typ, 2)
+			}
+			got.AppendAll(&from, rows)
+			for _, row := range rows {
+				want.AppendFrom(&from, int(row))
+			}
+		}
+		if !equalColumns(&got, &want) {
+			t.Fatalf("%s, seed %d: %+v, want %+v", typ, seed, got, want)
+		}
+	}
+}

@@ -29,3 +29,17 @@ func (c *Column) AppendFrom(src *Column, i int) {
 		c.AppendInt(src.Ints[i])
 	}
 }
+
+// AppendAll adds copies of rows of src, as AppendFrom does.
+func (c *Column) AppendAll(src *Column, rows []int32) {
+	if c.Type.IsBytes() || src.N == 0 {
+		for _, row := range rows {
+			c.AppendFrom(src, int(row))
+		}
+		return
+	}
+	c.Ints, c.Valid = room(c.Ints, len(rows)), room(c.Valid, len(rows)/8+1)
+	for _, row := range rows {
+		c.AppendOptional(src.Ints[row], src.Present(int(row)))
+	}
+}
