@@ -23,7 +23,8 @@ func (a *Runs) Touch(slots []int32) (sum uint64) {
 }
 
 func (a *Runs) touch(slots []int32) (sum uint64) {
-	var from, to [touchSlots]int
+	// Entries and not words: the stack they take is cleared at each call, and so it is half as much.
+	var from, to [touchSlots]uint32
 	n := 0
 	for i := 0; i < len(slots); {
 		slot := slots[i]
@@ -31,13 +32,12 @@ func (a *Runs) touch(slots []int32) (sum uint64) {
 			i++
 		}
 		r := &a.runs[slot]
-		begin := int(r.off) * a.stride
-		end := begin + int(r.n)*a.stride
-		from[n], to[n] = max(begin, end-touchLines*lineWords), end
+		from[n], to[n] = r.off, r.off+r.n
 		n++
 	}
 	for i := range n {
-		for at := from[i]; at < to[i]; at += lineWords {
+		end := int(to[i]) * a.stride
+		for at := max(int(from[i])*a.stride, end-touchLines*lineWords); at < end; at += lineWords {
 			sum += a.words[at]
 		}
 	}
