@@ -1,6 +1,6 @@
 package column
 
-import "slices"
+import "math"
 
 // Dictionary is the values of a column of bytes one after the other, those of several batches: columns that rows of these
 // batches are appended to share it.
@@ -22,11 +22,12 @@ func (d *Dictionary) Add(c *Column) (first int32) {
 	}
 	first = int32(len(d.offsets) - 1)
 	shift := int32(len(d.bytes)) - c.Offsets[0]
-	d.offsets = slices.Grow(d.offsets, len(c.Offsets)-1)
+	d.offsets = room(d.offsets, len(c.Offsets)-1)
 	for _, end := range c.Offsets[1:] {
 		d.offsets = append(d.offsets, shift+end)
 	}
-	d.bytes = append(d.bytes, c.Bytes[c.Offsets[0]:c.Offsets[len(c.Offsets)-1]]...)
+	values := c.Bytes[c.Offsets[0]:c.Offsets[len(c.Offsets)-1]]
+	d.bytes = append(room(d.bytes, len(values)), values...)
 	return first
 }
 
@@ -80,6 +81,43 @@ func AppendRows[T int32 | int64 | uint64](dst, from []T, p *Picked) []T {
 		to = to[run.n:]
 	}
 	return dst
+}
+
+// Away is what AppendNear appends for an integer that is too far from the first.
+const Away = math.MinInt32
+
+// AppendNear appends to dst how much more than first the picked rows of from are, as far as that takes four bytes; Away for
+// the others, of which far tells whether there are any. What is more by Away counts as one of these.
+func AppendNear(dst []int32, from []int64, first int64, p *Picked) (grown []int32, far bool) {
+	n := len(dst)
+	dst = room(dst, len(p.rows))[:n+len(p.rows)]
+	to := dst[n:]
+	if p.runs == nil {
+		for i, row := range p.rows {
+			more := Near(from[row], first)
+			to[i] = more
+			far = far || more == Away
+		}
+		return dst, far
+	}
+	for _, run := range p.runs {
+		for i, value := range from[run.from : run.from+run.n] {
+			more := Near(value, first)
+			to[i] = more
+			far = far || more == Away
+		}
+		to = to[run.n:]
+	}
+	return dst, far
+}
+
+// Near returns how much more than first a value is, or Away. The difference may wrap around, as their sum does again.
+func Near(value, first int64) int32 {
+	more := value - first
+	if more != int64(int32(more)) {
+		return Away
+	}
+	return int32(more)
 }
 
 // room returns s with room for n more. It doubles, which costs less than the runtime's steps of a quarter: those who append

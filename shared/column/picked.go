@@ -35,3 +35,6 @@ func (p *Picked) Pick(rows []int32) {
 	}
 	p.runs, p.memory = runs, runs
 }
+
+// Rows returns the picked rows.
+func (p *Picked) Rows() []int32 { return p.rows }

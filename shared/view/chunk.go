@@ -42,45 +42,6 @@ func (p *packedColumn) value(row int32) []byte {
 	return p.bytes[p.offsets[at]:p.offsets[at+1]]
 }
 
-// packed is integers: the first one, and how much more each is; or each one, if that does not fit.
-type packed struct {
-	first int64
-	more  []int32
-	wide  []int64
-}
-
-// pack packs the given rows, of which there are some, of ints.
-func (s *slab) pack(ints []int64, rows []int32) packed {
-	p := packed{first: ints[rows[0]], more: s.take(len(rows))}
-	lost := int64(0)
-	for i, row := range rows {
-		more := ints[row] - p.first // it may wrap around, as adding it does again
-		p.more[i] = int32(more)
-		lost |= more ^ int64(int32(more))
-	}
-	if lost != 0 {
-		return packed{wide: column.GatherRows(nil, ints, rows)}
-	}
-	return p
-}
-
-// slab is memory for the columns of a chunk, made at once: what is made in pieces of some kilobytes is zeroed first.
-type slab []int32
-
-func (s *slab) take(n int) []int32 {
-	taken := (*s)[:n:n]
-	*s = (*s)[n:]
-	return taken
-}
-
-// at returns integer i.
-func (p *packed) at(i int32) int64 {
-	if p.wide != nil {
-		return p.wide[i]
-	}
-	return p.first + int64(p.more[i])
-}
-
 // chunkBytes is about what a chunk takes besides its rows, for each of its columns and needs.
 const chunkBytes = 160
 
@@ -105,10 +66,12 @@ func (c *classRows) pack(r *splitReader, class *class, lists [][]int32) []*chunk
 		}
 	}
 	for i := range all {
-		all[i].time = all[i].memory.pack(c.time, all[i].rows)
+		all[i].time = all[i].memory.repack(&c.time, all[i].rows)
+		all[i].bytes += all[i].time.size()
 	}
 	for i := range all {
-		all[i].offset = all[i].memory.pack(c.offset, all[i].rows)
+		all[i].offset = all[i].memory.repack(&c.offset, all[i].rows)
+		all[i].bytes += all[i].offset.size()
 	}
 	for n := range class.needs {
 		for _, at := range class.needs[n].columns {
@@ -218,5 +181,5 @@ type valuesOf struct {
 
 // size returns how many bytes the column takes beside the slab.
 func (p *packedColumn) size() int64 {
-	return int64(8*len(p.wide) + len(p.valid) + 4*cap(p.offsets) + cap(p.bytes))
+	return p.packed.size() + int64(len(p.valid)+4*cap(p.offsets)+cap(p.bytes))
 }

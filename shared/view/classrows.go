@@ -25,8 +25,8 @@ type splitReader struct {
 type classRows struct {
 	// As they came.
 	of      []int32 // by row: the number of its key
-	time    []int64
-	offset  []int64
+	time    packed
+	offset  packed
 	columns []column.Column // by class.columns
 	passes  [][]uint64      // as reader.passes; none of a class without filters
 
@@ -112,7 +112,8 @@ func (r *splitReader) take(class *class) {
 func (c *classRows) add(r *splitReader, class *class, rows []int32) {
 	p := &r.pickedRows
 	p.Pick(rows)
-	c.time, c.offset = column.AppendRows(c.time, r.wide.Time, p), column.AppendRows(c.offset, r.wide.Offset, p)
+	c.time.add(r.wide.Time, p)
+	c.offset.add(r.wide.Offset, p)
 	for i, at := range class.columns {
 		of := p
 		if r.few.has[at] {
@@ -138,7 +139,7 @@ func (c *classRows) arrange(r *splitReader, class *class) *sortedRows {
 func (c *classRows) gather(r *splitReader, class *class) {
 	b := &c.sorted.batch
 	b.N, b.Partition = len(c.order), r.wide.Partition
-	b.Time, b.Offset = column.GatherRows(b.Time, c.time, c.order), column.GatherRows(b.Offset, c.offset, c.order)
+	b.Time, b.Offset = c.time.gather(b.Time, c.order), c.offset.gather(b.Offset, c.order)
 	for i, at := range class.columns {
 		if c.columns[i].Type.IsBytes() {
 			c.columns[i].Share(&r.dictionaries[at])
@@ -158,7 +159,9 @@ func (r *splitReader) forget() {
 	for i := range r.classes {
 		c := &r.classes[i]
 		c.arranged = false
-		c.of, c.time, c.offset = c.of[:0], c.time[:0], c.offset[:0]
+		c.of = c.of[:0]
+		c.time.clear()
+		c.offset.clear()
 		for j := range c.columns {
 			c.columns[j].Clear()
 		}
@@ -168,9 +171,10 @@ func (r *splitReader) forget() {
 	}
 }
 
-// What a row takes, twice: as it came and as it is folded. Time, offset, key, order; and each column.
+// What a row takes as it came, time, offset, key and order in four bytes each, and as it is folded, time and offset; and
+// each column, twice.
 const (
-	rowBytes    = 2 * 24
+	rowBytes    = 4*4 + 2*8
 	columnBytes = 2 * 8
 )
 

@@ -10,8 +10,9 @@ import (
 type gatherer struct {
 	reader  *reader
 	rows    *sortedRows
-	numbers []int32 // of the rows
-	needed  []place // scratch of gather
+	numbers []int32         // of the rows
+	needed  []place         // scratch of gather
+	columns []*packedColumn // scratch of gatherColumn
 	words   []uint64
 	most    int // bytes of a column's values that are brought together at most, if they are of several rows
 }
@@ -65,7 +66,7 @@ func (g *gatherer) gather(chunks []*chunk, picks []pick) {
 	for i := range class.needs {
 		g.places(&class.needs[i], i, chunks, picks)
 		for _, j := range class.needs[i].columns {
-			gatherColumn(&b.Cols[class.columns[j]], n, chunks, g.needed, j)
+			g.gatherColumn(&b.Cols[class.columns[j]], n, chunks, j)
 		}
 	}
 }
@@ -88,37 +89,42 @@ func (g *gatherer) places(n *need, number int, chunks []*chunk, picks []pick) {
 }
 
 // gatherColumn makes c a column of n rows, null but for those at places, which have the values of column i there.
-func gatherColumn(c *column.Column, n int, chunks []*chunk, places []place, i int) {
-	c.Type, c.Scale, c.N = chunks[0].columns[i].typ, chunks[0].columns[i].scale, n
+func (g *gatherer) gatherColumn(c *column.Column, n int, chunks []*chunk, i int) {
+	from := g.columns[:0]
+	for _, k := range chunks {
+		from = append(from, &k.columns[i])
+	}
+	g.columns = from
+	c.Type, c.Scale, c.N = from[0].typ, from[0].scale, n
 	c.Valid = slices.Grow(c.Valid[:0], (n+7)/8)[:(n+7)/8]
 	clear(c.Valid)
-	for _, p := range places {
+	for _, p := range g.needed {
 		present := byte(1)
-		if valid := chunks[p.chunk].columns[i].valid; valid != nil {
+		if valid := from[p.chunk].valid; valid != nil {
 			present = valid[p.at>>3] >> (p.at & 7) & 1
 		}
 		c.Valid[p.row>>3] |= present << (p.row & 7)
 	}
 	if c.Type.IsBytes() {
-		gatherBytes(c, chunks, places, i)
+		gatherBytes(c, from, g.needed)
 		return
 	}
 	c.Ints = slices.Grow(c.Ints[:0], n)[:n]
-	if len(places) < n {
+	if len(g.needed) < n {
 		clear(c.Ints)
 	}
-	for _, p := range places {
-		c.Ints[p.row] = chunks[p.chunk].columns[i].at(p.at)
+	for _, p := range g.needed {
+		c.Ints[p.row] = from[p.chunk].at(p.at)
 	}
 }
 
-func gatherBytes(c *column.Column, chunks []*chunk, places []place, i int) {
+func gatherBytes(c *column.Column, from []*packedColumn, places []place) {
 	offsets, bytes := append(c.Offsets[:0], 0), c.Bytes[:0]
 	for _, p := range places {
 		for len(offsets) <= int(p.row) { // rows without a value
 			offsets = append(offsets, int32(len(bytes)))
 		}
-		bytes = append(bytes, chunks[p.chunk].columns[i].value(p.at)...)
+		bytes = append(bytes, from[p.chunk].value(p.at)...)
 		offsets = append(offsets, int32(len(bytes)))
 	}
 	for len(offsets) <= c.N {

@@ -309,6 +309,9 @@ func (s *Splitter) chunk(shard int) *chunk {
 
 // upTo returns 0, 1, 2, … up to n.
 func (s *Splitter) upTo(n int) []int32 {
+	if n > cap(s.all) {
+		s.all = slices.Grow(s.all, max(n, 2*cap(s.all))-len(s.all))
+	}
 	for i := len(s.all); i < n; i++ {
 		s.all = append(s.all, int32(i))
 	}

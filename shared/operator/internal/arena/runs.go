@@ -91,6 +91,19 @@ func (a *Runs) Push(slot int32) []uint64 {
 	return w
 }
 
+// First adds an entry of zeros to a slot that never had room, and returns it; nil if the slot had.
+func (a *Runs) First(slot int32) []uint64 {
+	r := &a.runs[slot]
+	if r.class >= 0 {
+		return nil
+	}
+	r.off, r.n, r.class = a.take(0), 1, 0
+	at := int(r.off) * a.stride
+	w := a.words[at : at+a.stride : at+a.stride]
+	clear(w)
+	return w
+}
+
 // Extend adds n entries to slot, which must have room, and returns them, for the caller to write every word; valid until
 // an entry is pushed in any slot.
 func (a *Runs) Extend(slot int32, n int) []uint64 {

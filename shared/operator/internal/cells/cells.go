@@ -121,6 +121,9 @@ func (c *Cells) start(code uint64) int64 {
 // to; fresh says that it is new. It is valid until the next call. newest is that of the entity: what it puts out of reach
 // may be dropped.
 func (c *Cells) search(slot int32, code, key uint64, newest int64) (w []uint64, fresh bool) {
+	if w := c.First(slot); w != nil {
+		return c.name(w, code, key), true
+	}
 	all := c.All(slot)
 	for at := len(all) - c.stride; at >= max(0, len(all)-lookBack*c.stride); at -= c.stride {
 		if all[at] == code && (c.ident == 1 || all[at+1] == key) {
@@ -131,8 +134,10 @@ func (c *Cells) search(slot int32, code, key uint64, newest int64) (w []uint64, 
 	return c.push(slot, code, key), true
 }
 
-func (c *Cells) push(slot int32, code, key uint64) []uint64 {
-	w := c.Push(slot)
+func (c *Cells) push(slot int32, code, key uint64) []uint64 { return c.name(c.Push(slot), code, key) }
+
+// name makes an entry that of a code and key, and returns its aggregate.
+func (c *Cells) name(w []uint64, code, key uint64) []uint64 {
 	w[0] = code
 	if c.ident > 1 {
 		w[1] = key
