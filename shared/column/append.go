@@ -68,7 +68,7 @@ func (c *Column) AppendRows(t Taken, p *Picked) {
 }
 
 // AppendRows appends the picked rows of from to dst.
-func AppendRows[T int32 | int64 | uint64](dst, from []T, p *Picked) []T {
+func AppendRows[T int32 | int64 | ~uint16](dst, from []T, p *Picked) []T {
 	n := len(dst)
 	dst = room(dst, len(p.rows))[:n+len(p.rows)]
 	to := dst[n:]

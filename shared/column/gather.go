@@ -25,13 +25,13 @@ func (c *Column) Gather(from *Column, rows []int32) {
 }
 
 // GatherRows returns the given rows of from in the memory of dst, which grows as needed.
-func GatherRows[T int32 | int64 | uint64](dst, from []T, rows []int32) []T {
+func GatherRows[T int32 | int64 | ~uint16](dst, from []T, rows []int32) []T {
 	dst = slices.Grow(dst[:0], len(rows))[:len(rows)]
 	gatherTo(dst, from, rows)
 	return dst
 }
 
-func gatherTo[T int32 | int64 | uint64](to, from []T, rows []int32) {
+func gatherTo[T int32 | int64 | ~uint16](to, from []T, rows []int32) {
 	for i, row := range rows {
 		to[i] = from[row]
 	}

@@ -35,12 +35,12 @@ type binding struct {
 // no more than these, by whatever filter; the second are the others, for which rows that pass none of their filters need
 // not be at hand: most columns are read of few rows.
 type class struct {
-	columns []int    // of the wide batch
-	filters []int    // indices in filters, ascending
-	some    []uint64 // by filter/passBits: their bits
-	states  []int    // indices in states
-	every   uint64   // the states of every row, as Fold.held has them
-	needs   []need   // of the second class: its columns, by who reads them
+	columns []int      // of the wide batch
+	filters []int      // indices in filters, ascending
+	some    []passWord // by filter/passBits: their bits
+	states  []int      // indices in states
+	every   uint64     // the states of every row, as Fold.held has them
+	needs   []need     // of the second class: its columns, by who reads them
 }
 
 // boundFilter is a filter: a program, or a column.

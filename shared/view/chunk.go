@@ -17,7 +17,7 @@ type chunk struct {
 	partition int32
 	time      packed
 	offset    packed
-	passes    [][]uint64
+	passes    [][]passWord
 	needs     []subset       // by class.needs: the rows that their columns have
 	columns   []packedColumn // by class.columns; nothing where no row needs it
 	longest   int            // bytes of the longest value
@@ -90,7 +90,7 @@ func (c *classRows) begin(r *splitReader, class *class, rows []int32) packing {
 	p := packing{
 		chunk: &chunk{
 			binding: r.binding, src: r.src, partition: r.wide.Partition, columns: make([]packedColumn, len(class.columns)), needs: make([]subset, len(class.needs)),
-			bytes: chunkBytes*int64(2+len(class.columns)+len(c.passes)) + 8*int64(len(c.passes)*len(rows)),
+			bytes: chunkBytes*int64(2+len(class.columns)+len(c.passes)) + passBits/8*int64(len(c.passes)*len(rows)),
 		},
 		rows: rows, needed: make([][]int32, len(class.needs)),
 	}

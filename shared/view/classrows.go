@@ -28,26 +28,26 @@ type classRows struct {
 	time    packed
 	offset  packed
 	columns []column.Column // by class.columns
-	passes  [][]uint64      // as reader.passes; none of a class without filters
+	passes  [][]passWord    // as reader.passes; none of a class without filters
 
 	// As they are folded.
 	order    []int32 // which row stands where
 	arranged bool    // whether they stand there in sorted
 	sorted   *sortedRows
-	chosen   chosen   // scratch of AddTo
-	needed   []int32  // scratch of pack
-	words    []uint64 // scratch of need.words
+	chosen   chosen     // scratch of AddTo
+	needed   []int32    // scratch of pack
+	words    []passWord // scratch of need.words
 }
 
 // sortedRows are rows of a class as they are folded.
 type sortedRows struct {
 	batch  column.Batch
-	passes [][]uint64
+	passes [][]passWord
 	rows   []operator.Rows // by binding.states; In points into the batch
 }
 
 func newSortedRows(r *reader, class *class) *sortedRows {
-	s := &sortedRows{passes: make([][]uint64, len(class.some))}
+	s := &sortedRows{passes: make([][]passWord, len(class.some))}
 	s.batch = column.Batch{Source: r.src, Cols: make([]column.Column, r.binding.width)}
 	s.rows = r.binding.rowsOf(s.batch.Cols)
 	return s
@@ -60,7 +60,7 @@ func newSplitReader(r *reader) *splitReader {
 	for i := range s.classes {
 		c, class := &s.classes[i], &r.binding.classes[i]
 		c.columns = make([]column.Column, len(class.columns))
-		c.passes, c.sorted = make([][]uint64, len(class.some)), newSortedRows(r, class)
+		c.passes, c.sorted = make([][]passWord, len(class.some)), newSortedRows(r, class)
 	}
 	s.few = newFew(r.binding)
 	return s
@@ -84,7 +84,7 @@ func (r *splitReader) collect(rows, of []int32) {
 	for i, row := range rows { // each is written, and stays if it passes: which ones do is beyond what a processor guesses
 		r.some[n], to[n] = row, of[i]
 		passed := words[row] & mask
-		n += int((passed | -passed) >> 63)
+		n += int(-uint32(passed) >> 31)
 	}
 	some.of = some.of[:len(some.of)+n]
 	r.few.fill(r.reader, r.some[:n])
@@ -176,6 +176,7 @@ func (r *splitReader) forget() {
 const (
 	rowBytes    = 4*4 + 2*8
 	columnBytes = 2 * 8
+	passBytes   = 2 * passBits / 8
 )
 
 // size returns about how many bytes of memory the rows take, of which so many are of the first class.
@@ -184,7 +185,8 @@ func (r *splitReader) size(rows int) (n int64) {
 		n += r.dictionaries[i].Size()
 	}
 	for i, rows := range [2]int{rows, len(r.classes[1].of)} {
-		n += int64(rows) * int64(rowBytes+columnBytes*(len(r.classes[i].columns)+len(r.classes[i].passes)))
+		c := &r.classes[i]
+		n += int64(rows) * int64(rowBytes+columnBytes*len(c.columns)+passBytes*len(c.passes))
 	}
 	return n
 }

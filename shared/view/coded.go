@@ -86,8 +86,8 @@ func (s *scope) fill(b *column.Batch, t *term, at int, typ schema.Type, scale in
 type codeTable struct {
 	column int
 	word   int
-	passes []uint64 // by code: bit filter%passBits for each filter that it passes
-	null   uint64
+	passes []passWord // by code: bit filter%passBits for each filter that it passes
+	null   passWord
 }
 
 // codeTables gathers the coded ones among the filters.
@@ -98,7 +98,7 @@ func codeTables(filters []boundFilter) (tables []codeTable) {
 			continue
 		}
 		t := tableOf(&tables, f, i/passBits)
-		bit := uint64(1) << (i % passBits)
+		bit := passWord(1) << (i % passBits)
 		for code, pass := range f.passes {
 			if pass {
 				t.passes[code] |= bit
@@ -118,12 +118,12 @@ func tableOf(tables *[]codeTable, f *codedFilter, word int) *codeTable {
 			return t
 		}
 	}
-	*tables = append(*tables, codeTable{column: f.column, word: word, passes: make([]uint64, len(f.passes))})
+	*tables = append(*tables, codeTable{column: f.column, word: word, passes: make([]passWord, len(f.passes))})
 	return &(*tables)[len(*tables)-1]
 }
 
 // note adds to each row's word the filters that its code passes.
-func (t *codeTable) note(words []uint64, c *column.Column) {
+func (t *codeTable) note(words []passWord, c *column.Column) {
 	codes, byCode := c.Ints[:len(words)], t.passes
 	for row, code := range codes {
 		passes := byCode[code] // a row without a code has the code 0 too

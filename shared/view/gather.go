@@ -13,7 +13,7 @@ type gatherer struct {
 	numbers []int32         // of the rows
 	needed  []place         // scratch of gather
 	columns []*packedColumn // scratch of gatherColumn
-	words   []uint64
+	words   []passWord
 	most    int // bytes of a column's values that are brought together at most, if they are of several rows
 }
 

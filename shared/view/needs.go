@@ -10,15 +10,15 @@ import (
 
 // need is which rows have to have some columns of a class: those that pass any of these filters.
 type need struct {
-	mask    []uint64 // by filter/passBits
-	columns []int    // indices in class.columns
+	mask    []passWord // by filter/passBits
+	columns []int      // indices in class.columns
 }
 
 // needsOf returns the columns of a class by who reads them. All of its states have filters.
 func (b *binding) needsOf(c *class) []need {
 	var needs []need
 	for i, column := range c.columns {
-		mask := make([]uint64, len(c.some))
+		mask := make([]passWord, len(c.some))
 		for _, at := range c.states {
 			if st := &b.states[at]; slices.Contains(st.in, column) {
 				mask[st.filter/passBits] |= 1 << (st.filter % passBits)
@@ -36,7 +36,7 @@ func (b *binding) needsOf(c *class) []need {
 
 // words returns n words of the filters that rows pass, and a mask of them: a row has the need if it passes one of that. Mostly
 // these are the one word that there is; of several, memory takes a word for each row that is 1 if the row has it.
-func (n *need) words(passes [][]uint64, rows int, memory *[]uint64) (words []uint64, mask uint64) {
+func (n *need) words(passes [][]passWord, rows int, memory *[]passWord) (words []passWord, mask passWord) {
 	if len(n.mask) == 1 {
 		return passes[0][:rows], n.mask[0]
 	}
@@ -64,7 +64,7 @@ func (s *subset) size() int64 { return 12 * int64(len(s.words)) }
 
 // subsetOf returns which of a chunk's rows have a need, and appends to list these of rows, which are those
 // of the chunk where they came from. If most have it all do. words and mask are those of need.words.
-func subsetOf(words []uint64, mask uint64, rows, list []int32) (s subset, needed, longer []int32) {
+func subsetOf(words []passWord, mask passWord, rows, list []int32) (s subset, needed, longer []int32) {
 	n := (len(rows) + 63) / 64
 	s, had := subset{words: make([]uint64, n), before: make([]int32, n)}, len(list)
 	for i := range n {

@@ -11,10 +11,10 @@ import (
 func TestSubsets(t *testing.T) {
 	some, all := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		n := need{mask: make([]uint64, rapid.IntRange(1, 3).Draw(t, "words"))}
+		n := need{mask: make([]passWord, rapid.IntRange(1, 3).Draw(t, "words"))}
 		rows := rapid.SliceOfN(rapid.Int32(), 1, 300).Draw(t, "rows")
-		passes := make([][]uint64, len(n.mask))
-		word := rapid.SampledFrom([]uint64{0, 0, 0, 1, 2, 3})
+		passes := make([][]passWord, len(n.mask))
+		word := rapid.SampledFrom([]passWord{0, 0, 0, 1, 2, 3})
 		for i := range passes {
 			n.mask[i] = word.Draw(t, "mask")
 			passes[i] = rapid.SliceOfN(word, len(rows), len(rows)).Draw(t, "passes")
@@ -30,7 +30,7 @@ func TestSubsets(t *testing.T) {
 			}
 		}
 		before := []int32{7}
-		words, mask := n.words(passes, len(rows), new([]uint64))
+		words, mask := n.words(passes, len(rows), new([]passWord))
 		s, needed, list := subsetOf(words, mask, rows, before)
 		if !slices.Equal(list[:1], before) {
 			t.Fatalf("what was listed before is %v", list[:1])
@@ -59,15 +59,15 @@ func TestSubsets(t *testing.T) {
 
 // TestNeeds checks which columns of the second class belong together: those that the same filters' states read.
 func TestNeeds(t *testing.T) {
-	b := &binding{states: []boundState{{filter: 0, in: []int{4, 5}}, {filter: 65, in: []int{5, 6, 7}}, {filter: 0, in: []int{8}}}, filters: make([]boundFilter, 66)}
+	b := &binding{states: []boundState{{filter: 0, in: []int{4, 5}}, {filter: passBits + 1, in: []int{5, 6, 7}}, {filter: 0, in: []int{8}}}, filters: make([]boundFilter, passBits+2)}
 	c := &class{}
 	for i := range b.states {
 		c.add(b, i)
 	}
 	want := []struct {
 		columns []int
-		mask    []uint64
-	}{{[]int{4, 8}, []uint64{1, 0}}, {[]int{5}, []uint64{1, 2}}, {[]int{6, 7}, []uint64{0, 2}}}
+		mask    []passWord
+	}{{[]int{4, 8}, []passWord{1, 0}}, {[]int{5}, []passWord{1, 2}}, {[]int{6, 7}, []passWord{0, 2}}}
 	needs := b.needsOf(c)
 	if len(needs) != len(want) {
 		t.Fatalf("%d needs: %+v", len(needs), needs)

@@ -19,16 +19,19 @@ type reader struct {
 	wide    column.Batch
 	columns []*expr.Evaluator // by binding.columns; nil for one that shows another
 	filters []filter
-	passes  [][]uint64      // by filter/passBits, by row: bit filter%passBits tells whether the row passes
-	picked  []uint64        // scratch of pick
-	some    []uint64        // by pickRows rows that were picked: the filters that any of them passes
+	passes  [][]passWord    // by filter/passBits, by row: bit filter%passBits tells whether the row passes
+	picked  []passWord      // scratch of pick
+	some    []passWord      // by pickRows rows that were picked: the filters that any of them passes
 	rows    []operator.Rows // by binding.states; In points into the wide batch
 
 	longKeys int64 // values that were in no key because they are too long
 }
 
 // passBits is the number of filters that one word of passes holds.
-const passBits = 64
+const passBits = 16
+
+// passWord is such a word: of each row that is collected there is one.
+type passWord uint16
 
 // filter is one distinct `where` and the rows that pass it.
 type filter struct {
@@ -177,14 +180,14 @@ func (r *reader) notePasses(filter int, passed []int64) {
 	passes, bit := r.passes[filter/passBits][:len(passed)], filter%passBits
 	for row, v := range passed {
 		// A null is 0: a row for which the filter is unknown does not pass.
-		passes[row] |= uint64(v&1) << bit
+		passes[row] |= passWord(v&1) << bit
 	}
 }
 
 // selectRows applies the filters of a class to the chosen rows. passes tells, by row, which ones it passes.
-func (r *reader) selectRows(c *chosen, class *class, passes [][]uint64) {
+func (r *reader) selectRows(c *chosen, class *class, passes [][]passWord) {
 	word := -1
-	var picked []uint64
+	var picked []passWord
 	for _, i := range class.filters {
 		if i/passBits != word {
 			word = i / passBits
@@ -198,7 +201,7 @@ func (r *reader) selectRows(c *chosen, class *class, passes [][]uint64) {
 const pickRows = 32
 
 // pick returns the words of rows, and makes some the bits that each pickRows of them have.
-func (r *reader) pick(rows []int32, words []uint64) (picked []uint64) {
+func (r *reader) pick(rows []int32, words []passWord) (picked []passWord) {
 	n := len(rows)
 	if n > 0 && int(rows[n-1]-rows[0]) == n-1 {
 		picked = words[rows[0]:][:n] // rows ascend: these stand side by side
@@ -211,7 +214,7 @@ func (r *reader) pick(rows []int32, words []uint64) (picked []uint64) {
 	}
 	r.some = r.some[:0]
 	for from := 0; from < n; from += pickRows {
-		some := uint64(0)
+		some := passWord(0)
 		for _, word := range picked[from:min(from+pickRows, n)] {
 			some |= word
 		}
@@ -222,7 +225,7 @@ func (r *reader) pick(rows []int32, words []uint64) (picked []uint64) {
 
 // pick makes f's rows those of the chosen ones whose word of passes has the bit. Each is written, and stays if it passes:
 // which ones do is beyond what a processor guesses, and a wrong guess costs more than ten writes.
-func (f *filter) pick(c *chosen, passes, some []uint64, bit int) {
+func (f *filter) pick(c *chosen, passes, some []passWord, bit int) {
 	row, slot := slices.Grow(f.row[:0], len(passes))[:len(passes)], slices.Grow(f.slot[:0], len(passes))[:len(passes)]
 	n := 0
 	for i, bits := range some {
@@ -268,7 +271,7 @@ func (f *Fold) foldClass(chosen *chosen, r *reader, c *class, rows *sortedRows) 
 
 // foldRowsOf folds chosen rows of a wide batch into the states of a class. passes tells, by row, which filters it passes;
 // rows has, by state, which columns are its inputs.
-func (f *Fold) foldRowsOf(chosen *chosen, r *reader, c *class, b *column.Batch, passes [][]uint64, rows []operator.Rows) {
+func (f *Fold) foldRowsOf(chosen *chosen, r *reader, c *class, b *column.Batch, passes [][]passWord, rows []operator.Rows) {
 	r.selectRows(chosen, c, passes)
 	f.hold(chosen, r, c)
 	for _, i := range c.states {
