@@ -1,11 +1,13 @@
 package recompute
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"runtime"
+	"slices"
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
 	"github.com/tidemark-io/tidemark/shared/oracle"
@@ -168,6 +170,8 @@ func (e *Engine) write(ctx context.Context, gens []*generation) error {
 			g.bodies = append(g.bodies, g.Plan.NewBodies())
 		}
 	}
+	// The long ones first: no worker is left with one of them at the end.
+	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(b.bytes(), a.bytes()) })
 	err := parallel(ctx, e.workers(), len(steps), func(w, i int) error {
 		if err := steps[i].run(steps[i].gen.bodies[w]); err != nil {
 			return fmt.Errorf("writing lane %d of %s: %w", steps[i].lane, steps[i].gen.Task, err)
@@ -185,6 +189,14 @@ type step struct {
 	gen    *generation
 	lane   int
 	shards []*shard
+}
+
+// bytes returns how much memory the shards take.
+func (st *step) bytes() (n int64) {
+	for _, s := range st.shards {
+		n += s.bytes
+	}
+	return n
 }
 
 func (st *step) run(bodies *view.Bodies) error {

@@ -129,6 +129,7 @@ type worker struct {
 	splitters []*view.Splitter // by task
 	scanned   []int64          // by task
 	rows      int              // of the heap: what the splitters have collected
+	busy      []int            // scratch of flush
 }
 
 func (e *Engine) newWorkers(gens []*generation, p *pass) []*worker {
@@ -255,18 +256,28 @@ func bytesOf(b *column.Batch, fields []int) (n int64) {
 	return n
 }
 
-// flush folds what was collected.
+// flush folds what was collected. A shard that another worker is folding into is passed over, and comes last.
 func (w *worker) flush() {
 	for i, g := range w.gens {
-		w.splitters[i].Only(w.live(g))
+		sp := w.splitters[i]
+		sp.Only(w.live(g))
+		w.busy = w.busy[:0]
 		for j := range g.shards {
-			// Each worker begins with another shard, so that they seldom wait for one another.
-			w.fold(g, w.splitters[i], (j+w.number*len(g.shards)/2+w.number)%len(g.shards))
-			if w.used.Load() > w.budget { // not behind the last one only: a heap may make as much again as the budget
-				w.giveUp()
+			// Each worker begins with another shard, so that they seldom meet.
+			number := (j + w.number*len(g.shards)/2 + w.number) % len(g.shards)
+			switch s := g.shards[number]; {
+			case sp.Len(number) == 0:
+			case s.mu.TryLock():
+				w.fold(g, sp, number)
+			default:
+				w.busy = append(w.busy, number)
 			}
 		}
-		w.splitters[i].Drop()
+		for _, number := range w.busy {
+			g.shards[number].mu.Lock()
+			w.fold(g, sp, number)
+		}
+		sp.Drop()
 	}
 	w.rows = 0
 }
@@ -286,16 +297,12 @@ func (g *generation) clip(b *column.Batch) (from, to int) {
 	return from, max(from, to)
 }
 
+// fold folds the rows of a shard, which is locked, and unlocks it; then it makes all shards fit the budget.
 func (w *worker) fold(g *generation, sp *view.Splitter, number int) {
-	if sp.Len(number) == 0 {
-		return
-	}
 	blocks := g.blocks.of(position.Partition{Source: sp.Source().Name, ID: sp.Partition()})
-	s := g.shards[number]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.fold != nil {
-		w.used.Add(s.add(sp, number, blocks))
+	w.used.Add(g.shards[number].addLocked(sp, number, blocks))
+	if w.used.Load() > w.budget { // not behind the last one only: a heap may make as much again as the budget
+		w.giveUp()
 	}
 }
 

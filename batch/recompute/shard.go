@@ -46,6 +46,15 @@ func (s *shard) begin(p *view.Plan) {
 // end frees the shard's memory.
 func (s *shard) end() { s.fold, s.last, s.notes, s.fresh, s.noted, s.bytes = nil, nil, nil, nil, 0, 0 }
 
+// addLocked is add, if the shard is live, and unlocks it.
+func (s *shard) addLocked(sp *view.Splitter, number int, blocks *blockRun) (grown int64) {
+	defer s.mu.Unlock()
+	if s.fold == nil {
+		return 0
+	}
+	return s.add(sp, number, blocks)
+}
+
 // add folds the rows at hand in the splitter that are the shard's, and returns by how many bytes its memory grew.
 func (s *shard) add(sp *view.Splitter, number int, blocks *blockRun) (grown int64) {
 	offsets, slots := sp.AddTo(s.fold, number)
