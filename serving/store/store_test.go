@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tidemark-io/tidemark/serving/pebblestore"
 	"github.com/tidemark-io/tidemark/serving/store"
@@ -79,7 +80,7 @@ func TestEmbeddedThroughHTTP(t *testing.T) {
 	defer func() { _ = owner.Close() }()
 	srv := httptest.NewServer(storehttp.Handler(owner))
 	defer srv.Close()
-	storetest.Run(t, func(testing.TB) store.Store { return storehttp.NewClient(storehttp.At(srv.URL), 0) })
+	storetest.Run(t, func(testing.TB) store.Store { return storehttp.NewClient(storehttp.At(srv.URL), time.Minute) })
 }
 
 func TestRedis(t *testing.T) {

@@ -28,7 +28,7 @@ func serve(t testing.TB, s storehttp.Served) string {
 
 func client(t testing.TB, url string) *storehttp.Client {
 	t.Helper()
-	c := storehttp.NewClient(storehttp.At(url), 0)
+	c := storehttp.NewClient(storehttp.At(url), time.Minute)
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)

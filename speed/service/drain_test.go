@@ -57,6 +57,7 @@ func TestDrainOfStoreThatIsBack(t *testing.T) {
 func TestDrainOfFailingLane(t *testing.T) {
 	inWorld(t, 36, func(t *testing.T, w *world) {
 		bad := lane.ID{Namespace: w.batch[0].ns, N: 1}
+		time.Sleep(settle) // the lanes are begun: their marks are read once an hour here
 		s := w.run(func(c *service.Config) { c.Linger, c.MarksEvery = time.Hour, time.Hour })
 		s.group.assign(everyPartition)
 		time.Sleep(settle)

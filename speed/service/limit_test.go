@@ -174,6 +174,7 @@ func TestHungStoreAtTheEnd(t *testing.T) {
 // TestDrain: at the end everything folded is written, whatever the linger.
 func TestDrain(t *testing.T) {
 	inWorld(t, 16, func(t *testing.T, w *world) {
+		time.Sleep(settle) // the lanes are begun: their marks are read once an hour here
 		s := w.run(func(c *service.Config) { c.Linger, c.MarksEvery = time.Hour, time.Hour })
 		s.group.assign(everyPartition)
 		time.Sleep(settle)
