@@ -30,7 +30,7 @@ func (c *Column) AppendFrom(src *Column, i int) {
 	}
 }
 
-// AppendAll adds copies of rows of src, as AppendFrom does.
+// AppendAll adds copies of rows of src, nulls if it was not read. Otherwise it must have them all. Both are columns of one form.
 func (c *Column) AppendAll(src *Column, rows []int32) {
 	if c.Type.IsBytes() || src.N == 0 {
 		for _, row := range rows {

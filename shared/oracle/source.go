@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tidemark-io/tidemark/shared/expr"
+	"github.com/tidemark-io/tidemark/shared/invariant"
 	"github.com/tidemark-io/tidemark/shared/operator"
 	"github.com/tidemark-io/tidemark/shared/operator/naive"
 	"github.com/tidemark-io/tidemark/shared/schema"
@@ -26,12 +27,12 @@ type source struct {
 	free   []naive.Datum
 }
 
-// data is how many inputs of states are allocated together.
-const data = 256
+// inputsAtOnce is how many inputs of states are allocated together.
+const inputsAtOnce = 256
 
 // named is a field or a computed column. It is looked at for those events only for which an expression does.
 type named struct {
-	field int       // of source.reads
+	field int       // of source.reads; -1 if that lacks it
 	row   *expr.Row // of a computed column
 	at    int       // source.events when it was looked at last
 	value any
@@ -126,7 +127,7 @@ func (s *source) read(state int) ([]naive.Datum, bool) {
 	}
 	inputs := s.plan.States()[state].Config.Inputs
 	if len(s.free) < len(rows.inputs) {
-		s.free = make([]naive.Datum, max(data, len(rows.inputs)))
+		s.free = make([]naive.Datum, max(inputsAtOnce, len(rows.inputs)))
 	}
 	in := s.free[:len(rows.inputs):len(rows.inputs)]
 	s.free = s.free[len(in):]
@@ -144,6 +145,9 @@ func (s *source) begin(e Event) {
 		return
 	}
 	s.reads = e.Batch.Source
+	for _, n := range s.names {
+		n.field = -1
+	}
 	for i := range s.reads.Fields {
 		if n := s.names[s.reads.Fields[i].Name]; n != nil && n.row == nil {
 			n.field = i
@@ -162,6 +166,7 @@ func (s *source) Value(name string) (any, bool) {
 		if n.row != nil {
 			n.value = n.row.Eval(s)
 		} else {
+			invariant.Check(n.field >= 0, "an event of a source without the field %q", name)
 			n.value = value(&s.reads.Fields[n.field], s.event, n.field)
 		}
 	}
