@@ -280,6 +280,11 @@ func (w *worker) flush() {
 		sp.Drop()
 	}
 	w.rows = 0
+	if w.size() > w.heapBytes/2 { // keys alone: rows are to have room
+		for _, sp := range w.splitters {
+			sp.DropKeys()
+		}
+	}
 }
 
 func partitionOf(b *column.Batch) position.Partition {

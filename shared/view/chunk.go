@@ -3,6 +3,7 @@ package view
 import (
 	"math/bits"
 	"slices"
+	"unsafe"
 
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/schema"
@@ -42,8 +43,13 @@ func (p *packedColumn) value(row int32) []byte {
 	return p.bytes[p.offsets[at]:p.offsets[at+1]]
 }
 
-// chunkBytes is about what a chunk takes besides its rows, for each of its columns and needs.
-const chunkBytes = 160
+// What a chunk takes besides its rows: itself, with its place in a fold, and each column, need and word of filters.
+const (
+	chunkBytes  = int64(unsafe.Sizeof(chunk{}) + unsafe.Sizeof(deferred{}))
+	columnOf    = int64(unsafe.Sizeof(packedColumn{}))
+	subsetBytes = int64(unsafe.Sizeof(subset{}))
+	passesOf    = int64(unsafe.Sizeof([]passWord{}))
+)
 
 // packing is a chunk that is being made.
 type packing struct {
@@ -90,7 +96,8 @@ func (c *classRows) begin(r *splitReader, class *class, rows []int32) packing {
 	p := packing{
 		chunk: &chunk{
 			binding: r.binding, src: r.src, partition: r.wide.Partition, columns: make([]packedColumn, len(class.columns)), needs: make([]subset, len(class.needs)),
-			bytes: chunkBytes*int64(2+len(class.columns)+len(c.passes)) + passBits/8*int64(len(c.passes)*len(rows)),
+			bytes: chunkBytes + columnOf*int64(len(class.columns)) + subsetBytes*int64(len(class.needs)) +
+				(passesOf+passBits/8*int64(len(rows)))*int64(len(c.passes)),
 		},
 		rows: rows, needed: make([][]int32, len(class.needs)),
 	}

@@ -186,7 +186,7 @@ func (r *splitReader) size(rows int) (n int64) {
 	}
 	for i, rows := range [2]int{rows, len(r.classes[1].of)} {
 		c := &r.classes[i]
-		n += int64(rows) * int64(rowBytes+columnBytes*len(c.columns)+passBytes*len(c.passes))
+		n += int64(rows)*int64(rowBytes+columnBytes*len(c.columns)+passBytes*len(c.passes)) + c.time.size() + c.offset.size() + int64(4*cap(c.needed))
 	}
 	return n
 }

@@ -18,5 +18,8 @@ func (w *Bodies) Gathered() (rows int) {
 	return rows
 }
 
+// Keys returns how many keys a splitter knows.
+func (s *Splitter) Keys() int { return len(s.keyed.end) }
+
 // MaxPicked is how many there may be.
 const MaxPicked = maxPicked

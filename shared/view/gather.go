@@ -111,7 +111,7 @@ func (g *gatherer) gatherColumn(c *column.Column, n int, chunks []*chunk, i int)
 	}
 	c.Ints = slices.Grow(c.Ints[:0], n)[:n]
 	if len(g.needed) < n {
-		clear(c.Ints)
+		clear(c.Ints) // an enum's kernels look its nulls up too
 	}
 	for _, p := range g.needed {
 		c.Ints[p.row] = from[p.chunk].at(p.at)

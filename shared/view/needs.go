@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// Most columns of the second class are read of few of its rows: what only calls have, of the calls. Such a column is put by,
-// and brought together, of the rows that pass a filter of a state that reads it, and of no others.
+// Most columns of the second class are read of few of its rows: what only calls have, of the calls. Such a column is put by
+// of the rows that pass a filter of a state that reads it, unless more than half of a chunk's do: then of all of these. It is
+// brought together of those that pass only.
 
 // need is which rows have to have some columns of a class: those that pass any of these filters.
 type need struct {
@@ -34,8 +35,8 @@ func (b *binding) needsOf(c *class) []need {
 	return needs
 }
 
-// words returns n words of the filters that rows pass, and a mask of them: a row has the need if it passes one of that. Mostly
-// these are the one word that there is; of several, memory takes a word for each row that is 1 if the row has it.
+// words returns a word for each row and a mask: the row has the need if its word has one of the mask's bits. Mostly these are
+// the one word of filters that there is; of several, memory takes words that are 1 where the row has it.
 func (n *need) words(passes [][]passWord, rows int, memory *[]passWord) (words []passWord, mask passWord) {
 	if len(n.mask) == 1 {
 		return passes[0][:rows], n.mask[0]

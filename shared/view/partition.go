@@ -44,7 +44,7 @@ type Splitter struct {
 // shardRows are the collected rows of one shard: what a fold holds of an entity is at hand for all of its rows, and fetched
 // from memory once and not once a row; and so are the columns, which the states of each shard read one after the other.
 type shardRows struct {
-	era      int64      // of the fold whose slots keyed has for keys of the shard; 0 if it has none
+	era      int64      // of the fold whose slots keyed has for keys of the shard; 0 if it has none of any
 	keys     []int32    // numbers of those that have rows
 	from, to [2]int     // by class: its rows among the arranged ones
 	counts   [2][]int32 // by class: how many rows each key has, in order of keys
@@ -129,9 +129,18 @@ func (s *Splitter) Drop() {
 	}
 }
 
+// DropKeys makes a splitter that has no rows forget the keys that Drop kept. Their memory is for those that come next.
+func (s *Splitter) DropKeys() {
+	invariant.Check(len(s.keyed.of) == 0, "forgetting the keys of %d rows", len(s.keyed.of))
+	s.forgetKeys()
+}
+
 func (s *Splitter) forgetKeys() {
 	s.keyed.forget()
 	s.picked.wanted = s.picked.wanted[:0]
+	for i := range s.shards {
+		s.shards[i].era = 0
+	}
 }
 
 // Source returns the declaration of the source whose rows are collected.
@@ -140,12 +149,17 @@ func (s *Splitter) Source() *schema.Source { return s.reader.src }
 // Partition returns the partition of Source whose rows are collected.
 func (s *Splitter) Partition() int32 { return s.partition }
 
-// Size returns about how many bytes of memory the collected rows and their keys take.
+// keyBytes is about what a key takes besides its bytes: hash and end; slot, next and keys in four bytes each; whether it is
+// wanted; three places in the table, of which there are two to four.
+const keyBytes = 2*8 + 3*4 + 1 + 3*8
+
+// Size returns about how many bytes of memory the collected rows take, with the keys that are kept. What was made of the last
+// batch alone is not counted.
 func (s *Splitter) Size() int64 {
-	if s.reader == nil || len(s.keyed.of) == 0 {
+	if s.reader == nil {
 		return 0
 	}
-	return s.reader.size(len(s.keyed.of)) + int64(len(s.keyed.keys))
+	return s.reader.size(len(s.keyed.of)) + int64(keyBytes*len(s.keyed.end)+len(s.keyed.keys))
 }
 
 // Len returns how many of the collected rows belong to a shard.
@@ -268,14 +282,14 @@ func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
 // unknown returns the numbers of those keys of a shard that have rows, and were not looked up in a fold before.
 func (s *Splitter) unknown(shard int, f *Fold) []int32 {
 	sh := &s.shards[shard]
-	if sh.era != f.era {
+	if sh.era != f.era && sh.era != 0 {
 		for number, hash := range s.keyed.hash {
 			if hash>>s.shift == uint64(shard) {
 				s.keyed.slot[number] = -1
 			}
 		}
-		sh.era = f.era
 	}
+	sh.era = f.era
 	s.keys = slices.Grow(s.keys[:0], len(sh.keys))[:len(sh.keys)]
 	n := 0
 	for _, number := range sh.keys {

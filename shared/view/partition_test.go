@@ -3,6 +3,7 @@ package view_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -131,6 +132,80 @@ func TestSplitterOfOtherFolds(t *testing.T) {
 	})
 }
 
+// TestKeysThatAreKept checks whose keys a splitter knows: those of the partition at hand, since there were more of them than
+// rows at a Drop.
+func TestKeysThatAreKept(t *testing.T) {
+	p := compile(t, viewtest.Spec())
+	kept, even, forgotten := 0, 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		r := genRand(t)
+		s, known := p.NewSplitter(1), map[string]bool{}
+		for _, b := range small.Batches(r, p.Spec().Sources) {
+			clear(known)
+			from := 0
+			for _, to := range viewtest.Split(r, b.N, 20) {
+				rows := s.Split(b, from, to)
+				for ; from < to; from++ {
+					if key := keyOf(b, from); b.Reject[from] == 0 && key != "" {
+						known[key] = true
+					}
+				}
+				if s.Keys() != len(known) {
+					t.Fatalf("%d keys are known, want %d", s.Keys(), len(known))
+				}
+				switch {
+				case len(known) > rows:
+					forgotten++
+					clear(known)
+				case len(known) == rows:
+					even++
+				default:
+					kept++
+				}
+				if s.Drop(); s.Keys() != len(known) {
+					t.Fatalf("%d keys are kept, want %d", s.Keys(), len(known))
+				}
+			}
+		}
+	})
+	if kept == 0 || even == 0 || forgotten == 0 {
+		t.Errorf("kept %d times, %d of them with as many keys as rows, forgotten %d times: the test has lost its point", kept+even, even, forgotten)
+	}
+}
+
+// TestDeferredBytes compares what a fold says that rows take which it has put by, few or many of them a time, with what the
+// heap grows by.
+func TestDeferredBytes(t *testing.T) {
+	p := compile(t, viewtest.Spec())
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	for _, rows := range []int{8, 40, 4000} {
+		s, f := p.NewSplitter(1), p.NewFold()
+		f.Defer()
+		b := viewtest.Log{Partitions: [2]int{1, 0}, Rows: rows, Users: 4}.Batches(rand.New(rand.NewPCG(1, 2)), p.Spec().Sources)[0]
+		again := func(rounds int) {
+			for range rounds {
+				s.Split(b, 0, b.N)
+				s.AddTo(f, 0)
+				s.Drop()
+			}
+		}
+		again(10) // now its entities, and what is not put by, have all the memory that they take
+		before, said := heap(), f.Deferred()
+		again(200_000 / rows)
+		grown, says := heap()-before, f.Deferred()-said
+		runtime.KeepAlive(s)
+		t.Logf("%d rows a time: it says %d bytes, the heap grew by %d", rows, says, grown)
+		if says < grown*85/100 || says > grown*115/100 {
+			t.Errorf("%d rows a time: it says %d bytes, the heap grew by %d", rows, says, grown)
+		}
+	}
+}
+
 // written returns the bodies of a fold as bodies does, or as w writes them in some order.
 func written(t *rapid.T, r *rand.Rand, w *view.Bodies, f *view.Fold) map[string]string {
 	if rapid.IntRange(0, 3).Draw(t, "settled") == 0 {
@@ -212,10 +287,17 @@ func addTo(t *rapid.T, s *view.Splitter, folds []*view.Fold, collected int) {
 			t.Fatalf("%d rows with %d slots, want %d", len(rows), len(slots), s.Len(shard))
 		}
 	}
-	if added != collected || (s.Size() > 0) != (collected > 0) {
+	if added != collected || collected > 0 && s.Size() == 0 {
 		t.Fatalf("%d rows collected, %d added, %d bytes", collected, added, s.Size())
 	}
-	if s.Drop(); s.Size() != 0 {
-		t.Fatalf("%d bytes of nothing", s.Size())
+	with := s.Size()
+	if s.Drop(); collected > 0 && s.Size() >= with {
+		t.Fatalf("%d bytes with rows, %d without", with, s.Size())
+	}
+	if rapid.IntRange(0, 3).Draw(t, "drop keys") == 0 {
+		kept, keys := s.Size(), s.Keys()
+		if s.DropKeys(); s.Keys() != 0 || keys > 0 && s.Size() >= kept {
+			t.Fatalf("%d bytes with %d keys, %d with %d", kept, keys, s.Size(), s.Keys())
+		}
 	}
 }
