@@ -84,26 +84,26 @@ func (e *Engine) Run(ctx context.Context, tasks []*Task) (outcomes []*Outcome, e
 			err = errors.Join(err, discard(gens))
 		}
 	}()
+	f := newFlusher()
+	defer f.wait() // before anything is discarded
 	for _, g := range gens {
-		if err := g.openFiles(); err != nil {
+		if err := g.openFiles(f); err != nil {
 			return nil, err
 		}
 	}
 	if err := e.passes(ctx, gens); err != nil {
 		return nil, err
 	}
-	// While the files are flushed to the disk, the samples are computed: the files read already.
-	err = parallel(ctx, 1+len(gens), 1+len(gens), func(_, i int) error {
-		if i == len(gens) {
-			return closeFiles(ctx, gens)
-		}
-		return e.judge(ctx, gens[i])
-	}, nil)
+	// While the last files are flushed to the disk, the samples are computed: the files read already.
+	err = parallel(ctx, len(gens), len(gens), func(_, i int) error { return e.judge(ctx, gens[i]) }, nil)
 	if err != nil {
 		return nil, err
 	}
+	f.wait()
 	for _, g := range gens {
-		g.sum()
+		if err := g.sum(); err != nil {
+			return nil, err
+		}
 		outcomes = append(outcomes, g.out)
 	}
 	return outcomes, nil
@@ -216,8 +216,8 @@ func (st *step) run(bodies *view.Bodies) error {
 	return g.sinks[st.lane].finish()
 }
 
-// openFiles begins the draft of a task and the files of its lanes.
-func (g *generation) openFiles() error {
+// openFiles begins the draft of a task and the files of its lanes, which f flushes.
+func (g *generation) openFiles(f *flusher) error {
 	draft, err := runfile.NewDraft(g.Folder)
 	if err != nil {
 		return err
@@ -228,9 +228,9 @@ func (g *generation) openFiles() error {
 		if err != nil {
 			return err
 		}
-		f := newLaneFile(g, n, w)
-		g.files = append(g.files, f)
-		g.sinks = append(g.sinks, f)
+		file := newLaneFile(g, n, w, f)
+		g.files = append(g.files, file)
+		g.sinks = append(g.sinks, file)
 	}
 	return nil
 }
@@ -239,26 +239,11 @@ func (g *generation) meta(lane int) runfile.Meta {
 	return runfile.Meta{Identity: g.Identity, Run: g.Run, Lane: lane, Lanes: g.Lanes}
 }
 
-// flushes is how many files are flushed to the disk at a time, which costs little more than one.
-const flushes = 32
-
-// closeFiles flushes the files of all tasks to the disk. Then none of them is open, also after an error.
-func closeFiles(ctx context.Context, gens []*generation) error {
-	var files []*laneFile
-	for _, g := range gens {
-		files = append(files, g.files...)
-	}
-	errs := make([]error, len(files))
-	err := parallel(context.WithoutCancel(ctx), flushes, len(files), func(_, i int) error {
-		errs[i] = files[i].flush()
-		return nil // the others are to be closed all the same
-	}, nil)
-	return errors.Join(errors.Join(errs...), err)
-}
-
-// sum adds up what the files of a task say.
-func (g *generation) sum() {
+// sum adds up what the files of a task say, which are flushed.
+func (g *generation) sum() error {
+	var errs []error
 	for _, f := range g.files {
+		errs = append(errs, f.err)
 		g.out.Lanes = append(g.out.Lanes, f.summary)
 		g.out.Rows += f.summary.Rows
 		g.out.Bytes += f.summary.Bytes
@@ -266,6 +251,7 @@ func (g *generation) sum() {
 		g.out.Merged += f.past.read
 		g.out.Tiles += f.past.bytes
 	}
+	return errors.Join(errs...)
 }
 
 // discard closes what is open of tasks that came to nothing, and removes their drafts.

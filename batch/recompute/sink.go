@@ -2,6 +2,7 @@ package recompute
 
 import (
 	"errors"
+	"sync"
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
 	"github.com/tidemark-io/tidemark/shared/lane"
@@ -31,14 +32,41 @@ type laneFile struct {
 	rows  int64
 	bases int64 // of these, fresh bases in the place of rows of change
 
-	closed  bool
+	flusher *flusher
+	closed  bool            // or about to be: it is the flusher's
 	summary runfile.Summary // once the file is flushed
+	err     error           // of flushing it
 }
 
-func newLaneFile(g *generation, n int, w *runfile.Writer) *laneFile {
+// flusher brings files to the disk and closes them, each as soon as it is finished: the disk has done most of its work when the
+// last one is.
+type flusher struct {
+	busy chan struct{} // has an element for each flush that is under way
+	all  sync.WaitGroup
+}
+
+// flushes is how many files are flushed at a time, which costs little more than one.
+const flushes = 32
+
+func newFlusher() *flusher { return &flusher{busy: make(chan struct{}, flushes)} }
+
+// begin flushes a file beside what else goes on. If the disk is far behind it waits.
+func (f *flusher) begin(file *laneFile) {
+	file.closed = true
+	f.busy <- struct{}{}
+	f.all.Go(func() {
+		file.err = guard(file.flush)
+		<-f.busy
+	})
+}
+
+// wait waits for all files that were begun.
+func (f *flusher) wait() { f.all.Wait() }
+
+func newLaneFile(g *generation, n int, w *runfile.Writer, f *flusher) *laneFile {
 	open := func(run int64) (*runfile.Reader, error) { return g.Open(run, n) }
 	return &laneFile{
-		w: w, past: newPast(g.mergers, n, g.Lanes, &g.Bases, g.Run-1, open),
+		w: w, flusher: f, past: newPast(g.mergers, n, g.Lanes, &g.Bases, g.Run-1, open),
 		head: tile.Header{Kind: tile.KindBase, Run: g.Run}.Append(nil),
 	}
 }
@@ -111,7 +139,7 @@ func (f *laneFile) write(row *runfile.Row) error {
 	return f.w.Append(row)
 }
 
-// finish writes the rows of the entities behind the last change, and ends the file.
+// finish writes the rows of the entities behind the last change, ends the file, which reads then, and leaves it to the flusher.
 func (f *laneFile) finish() error {
 	for {
 		left, err := f.past.peek()
@@ -119,7 +147,11 @@ func (f *laneFile) finish() error {
 			if err := errors.Join(err, f.past.close()); err != nil {
 				return err
 			}
-			return f.w.End()
+			if err := f.w.End(); err != nil {
+				return err
+			}
+			f.flusher.begin(f)
+			return nil
 		}
 		if err := f.renew(nil); err != nil {
 			return err
@@ -129,7 +161,6 @@ func (f *laneFile) finish() error {
 
 // flush brings the file to the disk and closes it.
 func (f *laneFile) flush() (err error) {
-	f.closed = true
 	f.summary, err = f.w.Close()
 	return err
 }
