@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,10 +36,12 @@ func besideDuckDB(b *testing.B, j *job.Job, archive string, cut position.Cut) {
 	var oursCPU time.Duration
 	var theirsCPU float64
 	for b.Loop() {
+		syscall.Sync()
 		begin, cpu := time.Now(), cpuTime()
 		rows := fullRun(b, j, archive, b.TempDir(), cut)
 		ours += time.Since(begin)
 		oursCPU += cpuTime() - cpu
+		syscall.Sync()
 		r := duckdb(b, python, archive)
 		theirs += time.Duration(r.Seconds * float64(time.Second))
 		theirsCPU += r.CPUSeconds
