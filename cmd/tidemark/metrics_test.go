@@ -179,6 +179,10 @@ func TestMetrics(t *testing.T) {
 	in.produceBad(7)
 	up := in.upSmall("--tail-age", "1s", "--audit-rate", "10000")
 	in.ask("status", "--await", "--wait", commandWait).want(t, exitOK)
+	// Batch may have been quicker with all of these than the speed layer, which passes over what is in the runs; not so now.
+	in.gen(500)
+	in.produceBad(7)
+	in.ask("status", "--await", "--wait", commandWait).want(t, exitOK)
 	base := "http://" + httpOf(t, up.out.String())
 	for _, key := range []string{"l0", "l1", "nobody", "%ff"} {
 		fetch(t, http.MethodGet, base+"/v1/jobs/usedcar/views/listing/profiles/"+key, "", nil)
@@ -209,14 +213,14 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("%s: %v", metricLookupRequests.name, e.series)
 	}
 	for m, least := range map[*metric]float64{ // gen has some that are rejected; tails are written again
-		metricFolded: 3007, metricRejected: 7, metricArchiveRecords: 3007, metricArchiveRejected: 7, metricArchiveRows: 3007,
+		metricArchiveRecords: 3514, metricArchiveRejected: 14, metricArchiveRows: 3514,
 	} {
 		if got := families[m.name].total(); !(got >= least) {
 			t.Errorf("%s is %v in all, want %v or more", m.name, got, least)
 		}
 	}
 	for _, m := range []*metric{
-		metricMemoryLimit, metricDecoded, metricFreshness, metricStages, metricFlushCalls, metricTilesWritten, metricPosition, metricOpenLimit,
+		metricMemoryLimit, metricDecoded, metricFolded, metricRejected, metricFreshness, metricStages, metricFlushCalls, metricTilesWritten, metricPosition, metricOpenLimit,
 		metricArchiveFiles, metricArchiveLimit, metricArchivedOffset, metricHeadroomRecords, metricHeadroomSeconds, metricBatchRuns, metricBatchEvents,
 		metricBatchTook, metricBatchMade, metricBatchLooked, metricBatchRun, metricBatchRunRows, metricBatchLanes, metricBatchLanesDone, metricGeneration,
 		metricPublishedRows, metricPublishedBytes, metricLanesBegun, metricStoreRequests, metricStoreSeconds, metricLaneCalls, metricLookupSeconds,
