@@ -84,26 +84,22 @@ func (e *Engine) Run(ctx context.Context, tasks []*Task) (outcomes []*Outcome, e
 			err = errors.Join(err, discard(gens))
 		}
 	}()
-	f := newFlusher()
-	defer f.wait() // before anything is discarded
+	f := newFlusher() // waited for before anything is discarded
 	for _, g := range gens {
 		if err := g.openFiles(f); err != nil {
 			return nil, err
 		}
 	}
 	if err := e.passes(ctx, gens); err != nil {
-		return nil, err
+		return nil, errors.Join(err, f.wait())
 	}
 	// While the last files are flushed to the disk, the samples are computed: the files read already.
 	err = parallel(ctx, len(gens), len(gens), func(_, i int) error { return e.judge(ctx, gens[i]) }, nil)
-	if err != nil {
+	if err := errors.Join(err, f.wait()); err != nil {
 		return nil, err
 	}
-	f.wait()
 	for _, g := range gens {
-		if err := g.sum(); err != nil {
-			return nil, err
-		}
+		g.sum()
 		outcomes = append(outcomes, g.out)
 	}
 	return outcomes, nil
@@ -240,10 +236,8 @@ func (g *generation) meta(lane int) runfile.Meta {
 }
 
 // sum adds up what the files of a task say, which are flushed.
-func (g *generation) sum() error {
-	var errs []error
+func (g *generation) sum() {
 	for _, f := range g.files {
-		errs = append(errs, f.err)
 		g.out.Lanes = append(g.out.Lanes, f.summary)
 		g.out.Rows += f.summary.Rows
 		g.out.Bytes += f.summary.Bytes
@@ -251,7 +245,6 @@ func (g *generation) sum() error {
 		g.out.Merged += f.past.read
 		g.out.Tiles += f.past.bytes
 	}
-	return errors.Join(errs...)
 }
 
 // discard closes what is open of tasks that came to nothing, and removes their drafts.

@@ -110,6 +110,31 @@ func TestBudgetWithinHeap(t *testing.T) {
 	}
 }
 
+// TestKeysThatFillAHeap: keys that are kept for the next rows go if they take more than half a heap.
+func TestKeysThatFillAHeap(t *testing.T) {
+	plan, err := view.Compile(viewtest.Spec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	heap := viewtest.Log{Partitions: [2]int{1, 1}, Rows: 2000, Users: 500}.Batches(rand.New(rand.NewPCG(1, 1)), plan.Spec().Sources)[0]
+	of := partitionOf(heap)
+	kept := func(heapBytes int64) int64 {
+		g := newGeneration(&Task{
+			Plan: plan, Run: 1, Lanes: 1, Blocks: map[string]int64{of.Source: viewtest.ClicksBlock},
+			To: position.Cut{of: position.Block(heap.Offset[heap.N-1], viewtest.ClicksBlock)},
+		}, position.Cut{}, DefaultMemory)
+		w := (&Engine{Workers: 1}).newWorkers([]*generation{g}, &pass{gens: []*generation{g}})[0]
+		w.heapBytes = heapBytes
+		w.take(&work{}, heap)
+		w.flush()
+		return w.size()
+	}
+	all := kept(DefaultMemory)
+	if all == 0 || kept(2*all) != all || kept(all) >= all {
+		t.Errorf("of keys of %d bytes %d are kept in a heap of twice as many, %d in one of as many", all, kept(2*all), kept(all))
+	}
+}
+
 // TestSettledWhereStatesAreSmaller: of shards that have much for each entity what is put by is folded when memory runs out, of
 // others it stays; and a shard that folds puts nothing by any more.
 func TestSettledWhereStatesAreSmaller(t *testing.T) {

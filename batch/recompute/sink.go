@@ -35,7 +35,6 @@ type laneFile struct {
 	flusher *flusher
 	closed  bool            // or about to be: it is the flusher's
 	summary runfile.Summary // once the file is flushed
-	err     error           // of flushing it
 }
 
 // flusher brings files to the disk and closes them, each as soon as it is finished: the disk has done most of its work when the
@@ -43,6 +42,8 @@ type laneFile struct {
 type flusher struct {
 	busy chan struct{} // has an element for each flush that is under way
 	all  sync.WaitGroup
+	mu   sync.Mutex
+	errs []error
 }
 
 // flushes is how many files are flushed at a time, which costs little more than one.
@@ -55,13 +56,20 @@ func (f *flusher) begin(file *laneFile) {
 	file.closed = true
 	f.busy <- struct{}{}
 	f.all.Go(func() {
-		file.err = guard(file.flush)
+		if err := guard(file.flush); err != nil {
+			f.mu.Lock()
+			f.errs = append(f.errs, err)
+			f.mu.Unlock()
+		}
 		<-f.busy
 	})
 }
 
-// wait waits for all files that were begun.
-func (f *flusher) wait() { f.all.Wait() }
+// wait waits for all files that were begun, and returns what went wrong with them.
+func (f *flusher) wait() error {
+	f.all.Wait()
+	return errors.Join(f.errs...)
+}
 
 func newLaneFile(g *generation, n int, w *runfile.Writer, f *flusher) *laneFile {
 	open := func(run int64) (*runfile.Reader, error) { return g.Open(run, n) }

@@ -111,7 +111,7 @@ func (g *gatherer) gatherColumn(c *column.Column, n int, chunks []*chunk, i int)
 	}
 	c.Ints = slices.Grow(c.Ints[:0], n)[:n]
 	if len(g.needed) < n {
-		clear(c.Ints) // an enum's kernels look its nulls up too
+		clear(c.Ints) // operators take a null for 0 where they ask whether a flag is set
 	}
 	for _, p := range g.needed {
 		c.Ints[p.row] = from[p.chunk].at(p.at)
