@@ -2,6 +2,7 @@ package archivefile
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/schema"
 )
@@ -53,4 +54,9 @@ func uint32At(b []byte, at int) uint32 {
 // DecodeTopic reads the bytes of a source's topic.json.
 func DecodeTopic(source string, b []byte) (schema.Topic, error) {
 	return decodeTopic("topic.json", source, b)
+}
+
+// ChunkAt returns where in the file the named system column of the first row group begins.
+func (r *Reader) ChunkAt(name string) int64 {
+	return r.chunks[slices.Index(systemNames[:], name)].offset
 }

@@ -41,7 +41,8 @@ func Everything(src *schema.Source) Want {
 // which takes some ten times as long; unless the change concerns neither a wanted nor a required field. Record keys,
 // headers and raw bytes are as stored, and what AppendJSON says of the order of undeclared members holds for them too.
 //
-// Damage is an error of class ErrDamaged, and no batch is yielded of the row group that has it.
+// Damage is an error of class ErrDamaged, and no batch is yielded of the row group that has it. Without want.Archive,
+// offsets without gaps and types and rejections that are all the same come from the footer: damage of these columns is not seen.
 func (r *Reader) Read(ctx context.Context, src *schema.Source, want Want, yield func(*column.Batch) error) error {
 	if src.Name != r.footer.Source.Name {
 		return fmt.Errorf("%w: reading %s as source %s", ErrSource, r.path, src.Name)
@@ -99,6 +100,7 @@ type groupReader struct {
 type memory struct {
 	chunk   []byte
 	columns []columnMemory // by field, then the archive's columns
+	offsets []int64
 	times   []int64
 	kinds   []column.TimeType
 	rejects []uint8
@@ -194,46 +196,100 @@ func (g *groupReader) page(i int, valid []byte) (p *page, err error) {
 	if g.memory.chunk, err = g.r.chunkBytes(index, g.memory.chunk); err != nil {
 		return nil, err
 	}
-	c, ok := g.r.file.RowGroups()[g.group].ColumnChunks()[i].(*parquet.FileColumnChunk)
-	invariant.Check(ok, "a row group of a file has a column chunk of another kind")
-	p, err = openPage(c, window{offset: g.r.chunks[index].offset, bytes: g.memory.chunk}, g.rows, valid)
+	p, err = openPage(g.chunk(i), window{offset: g.r.chunks[index].offset, bytes: g.memory.chunk}, g.rows, valid)
 	if err == nil {
 		g.open = append(g.open, p)
 	}
 	return p, err
 }
 
+// chunk returns the column chunk of file column i in the row group.
+func (g *groupReader) chunk(i int) *parquet.FileColumnChunk {
+	c, ok := g.r.file.RowGroups()[g.group].ColumnChunks()[i].(*parquet.FileColumnChunk)
+	invariant.Check(ok, "a row group of a file has a column chunk of another kind")
+	return c
+}
+
 // system reads what every batch has.
-func (g *groupReader) system() error {
-	var values [firstField][]int64
-	for i := range values {
-		p, err := g.page(i, nil)
-		if err == nil {
-			values[i], _, err = p.ints(nil) // never null: the page's own memory
-		}
-		if err != nil {
-			return fmt.Errorf("column %q: %w", systemNames[i], err)
-		}
-	}
+func (g *groupReader) system() (err error) {
 	b, m := g.batch, g.memory
-	b.Offset, b.Append = values[columnOffset], values[columnAppend]
-	var highest [firstField]uint64
-	m.kinds, highest[columnAppendType] = narrow(m.kinds, values[columnAppendType])
-	m.rejects, highest[columnReject] = narrow(m.rejects, values[columnReject])
-	b.AppendType, b.Reject = m.kinds, m.rejects
-	if highest[columnAppendType] > uint64(column.LogAppendTime) || highest[columnReject] > math.MaxUint8 {
-		return fmt.Errorf("a type of append time of %d, a reject reason of %d", highest[columnAppendType], highest[columnReject])
+	if b.Offset, err = g.offsets(); err != nil {
+		return err
 	}
+	if b.Append, err = g.systemInts(columnAppend); err != nil {
+		return err
+	}
+	if m.kinds, err = narrowed(g, columnAppendType, m.kinds, uint64(column.LogAppendTime)); err != nil {
+		return err
+	}
+	if m.rejects, err = narrowed(g, columnReject, m.rejects, math.MaxUint8); err != nil {
+		return err
+	}
+	b.AppendType, b.Reject = m.kinds, m.rejects
 	return g.checkOffsets(b.Offset)
 }
 
-// narrow returns the values as bytes, in the memory of dst, and the highest of them, as unsigned ones.
-func narrow[T ~uint8](dst []T, values []int64) (narrowed []T, highest uint64) {
-	dst = slices.Grow(dst[:0], len(values))[:len(values)]
-	for i, v := range values {
-		dst[i], highest = T(v), max(highest, uint64(v))
+// systemInts reads column i, which is never null.
+func (g *groupReader) systemInts(i int) (values []int64, err error) {
+	p, err := g.page(i, nil)
+	if err == nil {
+		values, _, err = p.ints(nil) // the page's own memory
 	}
-	return dst, highest
+	if err != nil {
+		return nil, fmt.Errorf("column %q: %w", systemNames[i], err)
+	}
+	return values, nil
+}
+
+// bounds returns the smallest and the largest value of column i in the row group, if the file says so and what is stored need
+// not be seen: who wants the archive's columns wants to know.
+func (g *groupReader) bounds(i int) (least, most int64, ok bool) {
+	if g.want.Archive {
+		return 0, 0, false
+	}
+	low, high, ok := g.chunk(i).Bounds()
+	if !ok {
+		return 0, 0, false
+	}
+	return low.Int64(), high.Int64(), true
+}
+
+// offsets returns the offsets of the rows. Where there is no gap the first and the last tell them all.
+func (g *groupReader) offsets() ([]int64, error) {
+	first, last, ok := g.bounds(columnOffset)
+	if !ok || last-first != int64(g.rows-1) {
+		return g.systemInts(columnOffset)
+	}
+	m := g.memory
+	m.offsets = slices.Grow(m.offsets[:0], g.rows)[:g.rows]
+	for i := range m.offsets {
+		m.offsets[i] = first + int64(i)
+	}
+	return m.offsets, nil
+}
+
+// narrowed returns column i, whose values are none above most, as bytes in the memory of dst. It is not read if the file says
+// that all are the same.
+func narrowed[T ~uint8](g *groupReader, i int, dst []T, most uint64) ([]T, error) {
+	dst = slices.Grow(dst[:0], g.rows)[:g.rows]
+	if least, highest, ok := g.bounds(i); ok && least == highest && uint64(least) <= most {
+		for row := range dst {
+			dst[row] = T(least)
+		}
+		return dst, nil
+	}
+	values, err := g.systemInts(i)
+	if err != nil {
+		return dst, err
+	}
+	highest := uint64(0)
+	for row, v := range values {
+		dst[row], highest = T(v), max(highest, uint64(v))
+	}
+	if highest > most {
+		return dst, fmt.Errorf("column %q: a value of %d", systemNames[i], highest)
+	}
+	return dst, nil
 }
 
 func (g *groupReader) checkOffsets(offsets []int64) error {
