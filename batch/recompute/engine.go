@@ -8,6 +8,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
 	"github.com/tidemark-io/tidemark/shared/oracle"
@@ -84,18 +85,21 @@ func (e *Engine) Run(ctx context.Context, tasks []*Task) (outcomes []*Outcome, e
 			err = errors.Join(err, discard(gens))
 		}
 	}()
-	f := newFlusher() // waited for before anything is discarded
 	for _, g := range gens {
-		if err := g.openFiles(f); err != nil {
+		if err := g.openFiles(); err != nil {
 			return nil, err
 		}
 	}
 	if err := e.passes(ctx, gens); err != nil {
-		return nil, errors.Join(err, f.wait())
+		return nil, err
 	}
-	// While the last files are flushed to the disk, the samples are computed: the files read already.
+	// While the files are flushed to the disk, the samples are computed: the files read already.
+	var flushing sync.WaitGroup
+	var flushed error
+	flushing.Go(func() { flushed = flush(ctx, gens) })
 	err = parallel(ctx, len(gens), len(gens), func(_, i int) error { return e.judge(ctx, gens[i]) }, nil)
-	if err := errors.Join(err, f.wait()); err != nil {
+	flushing.Wait()
+	if err := errors.Join(err, flushed); err != nil {
 		return nil, err
 	}
 	for _, g := range gens {
@@ -215,8 +219,8 @@ func (st *step) run(bodies *view.Bodies) error {
 	return g.sinks[st.lane].finish()
 }
 
-// openFiles begins the draft of a task and the files of its lanes, which f flushes.
-func (g *generation) openFiles(f *flusher) error {
+// openFiles begins the draft of a task and the files of its lanes.
+func (g *generation) openFiles() error {
 	draft, err := runfile.NewDraft(g.Folder)
 	if err != nil {
 		return err
@@ -227,7 +231,7 @@ func (g *generation) openFiles(f *flusher) error {
 		if err != nil {
 			return err
 		}
-		file := newLaneFile(g, n, w, f)
+		file := newLaneFile(g, n, w)
 		g.files = append(g.files, file)
 		g.sinks = append(g.sinks, file)
 	}

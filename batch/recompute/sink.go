@@ -1,8 +1,8 @@
 package recompute
 
 import (
+	"context"
 	"errors"
-	"sync"
 
 	"github.com/tidemark-io/tidemark/batch/runfile"
 	"github.com/tidemark-io/tidemark/shared/lane"
@@ -32,49 +32,14 @@ type laneFile struct {
 	rows  int64
 	bases int64 // of these, fresh bases in the place of rows of change
 
-	flusher *flusher
-	closed  bool            // or about to be: it is the flusher's
+	closed  bool            // or about to be
 	summary runfile.Summary // once the file is flushed
 }
 
-// flusher brings files to the disk and closes them, each as soon as it is finished: the disk has done most of its work when the
-// last one is.
-type flusher struct {
-	busy chan struct{} // has an element for each flush that is under way
-	all  sync.WaitGroup
-	mu   sync.Mutex
-	errs []error
-}
-
-// flushes is how many files are flushed at a time, which costs little more than one.
-const flushes = 32
-
-func newFlusher() *flusher { return &flusher{busy: make(chan struct{}, flushes)} }
-
-// begin flushes a file beside what else goes on. If the disk is far behind it waits.
-func (f *flusher) begin(file *laneFile) {
-	file.closed = true
-	f.busy <- struct{}{}
-	f.all.Go(func() {
-		if err := guard(file.flush); err != nil {
-			f.mu.Lock()
-			f.errs = append(f.errs, err)
-			f.mu.Unlock()
-		}
-		<-f.busy
-	})
-}
-
-// wait waits for all files that were begun, and returns what went wrong with them.
-func (f *flusher) wait() error {
-	f.all.Wait()
-	return errors.Join(f.errs...)
-}
-
-func newLaneFile(g *generation, n int, w *runfile.Writer, f *flusher) *laneFile {
+func newLaneFile(g *generation, n int, w *runfile.Writer) *laneFile {
 	open := func(run int64) (*runfile.Reader, error) { return g.Open(run, n) }
 	return &laneFile{
-		w: w, flusher: f, past: newPast(g.mergers, n, g.Lanes, &g.Bases, g.Run-1, open),
+		w: w, past: newPast(g.mergers, n, g.Lanes, &g.Bases, g.Run-1, open),
 		head: tile.Header{Kind: tile.KindBase, Run: g.Run}.Append(nil),
 	}
 }
@@ -147,7 +112,7 @@ func (f *laneFile) write(row *runfile.Row) error {
 	return f.w.Append(row)
 }
 
-// finish writes the rows of the entities behind the last change, ends the file, which reads then, and leaves it to the flusher.
+// finish writes the rows of the entities behind the last change and ends the file, which reads then.
 func (f *laneFile) finish() error {
 	for {
 		left, err := f.past.peek()
@@ -155,11 +120,7 @@ func (f *laneFile) finish() error {
 			if err := errors.Join(err, f.past.close()); err != nil {
 				return err
 			}
-			if err := f.w.End(); err != nil {
-				return err
-			}
-			f.flusher.begin(f)
-			return nil
+			return f.w.End()
 		}
 		if err := f.renew(nil); err != nil {
 			return err
@@ -167,8 +128,22 @@ func (f *laneFile) finish() error {
 	}
 }
 
+// flushes is how many files are flushed at a time, which costs little more than one.
+const flushes = 32
+
+// flush brings the files of tasks to the disk and closes them. That is done when all of them are finished, and on their way
+// there: each flush keeps one of the Go scheduler's processors from other work for some milliseconds, many at once hardly more.
+func flush(ctx context.Context, gens []*generation) error {
+	var files []*laneFile
+	for _, g := range gens {
+		files = append(files, g.files...)
+	}
+	return parallel(ctx, flushes, len(files), func(_, i int) error { return files[i].flush() }, nil)
+}
+
 // flush brings the file to the disk and closes it.
 func (f *laneFile) flush() (err error) {
+	f.closed = true
 	f.summary, err = f.w.Close()
 	return err
 }

@@ -107,7 +107,8 @@ func (w *Writer) endBlock() error {
 	return err
 }
 
-// End ends the file: from here on it reads, but nothing of it need be on the disk. It does nothing more when called again.
+// End ends the file: from here on it reads, but nothing of it need be on the disk, where it is sent, without waiting. It does
+// nothing more when called again.
 func (w *Writer) End() error {
 	if w.ended {
 		return nil
@@ -120,7 +121,9 @@ func (w *Writer) End() error {
 	crash.Point(crash.RunHalf)
 	enc := w.x.append(nil)
 	err := cmp.Or(w.write(enc), w.write(tail(enc)))
-	w.ended = err == nil
+	if w.ended = err == nil; w.ended {
+		sendToDisk(w.f)
+	}
 	return err
 }
 
