@@ -57,7 +57,7 @@ func (s *shard) addLocked(sp *view.Splitter, number int, blocks *blockRun) (grow
 
 // add folds the rows at hand in the splitter that are the shard's, and returns by how many bytes its memory grew.
 func (s *shard) add(sp *view.Splitter, number int, blocks *blockRun) (grown int64) {
-	offsets, slots := sp.AddTo(s.fold, number)
+	offsets, entities := sp.AddTo(s.fold, number)
 	s.events += int64(len(offsets))
 	s.last = slices.Grow(s.last, s.fold.Len()-len(s.last))
 	for len(s.last) < s.fold.Len() {
@@ -66,14 +66,19 @@ func (s *shard) add(sp *view.Splitter, number int, blocks *blockRun) (grown int6
 	s.fresh = s.fresh[:0]
 	var block int32
 	var all position.Range // offsets of the block
-	for i, offset := range offsets {
-		if !all.Contains(offset) {
-			block, all = blocks.at(offset)
+	from := int32(0)
+	for _, e := range entities {
+		last := s.last[e.Slot]
+		for at := from; at < e.To; at++ {
+			if all.Contains(offsets[at]) && last == block {
+				continue
+			}
+			if block, all = blocks.at(offsets[at]); last != block {
+				last = block
+				s.fresh = append(s.fresh, note{e.Slot, block})
+			}
 		}
-		if s.last[slots[i]] != block {
-			s.last[slots[i]] = block
-			s.fresh = append(s.fresh, note{slots[i], block})
-		}
+		s.last[e.Slot], from = last, e.To
 	}
 	if len(s.fresh) > 0 {
 		s.notes, s.noted = append(s.notes, slices.Clone(s.fresh)), s.noted+len(s.fresh)

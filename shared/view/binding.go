@@ -36,8 +36,7 @@ type binding struct {
 // not be at hand: most columns are read of few rows.
 type class struct {
 	columns []int      // of the wide batch
-	filters []int      // indices in filters, ascending
-	some    []passWord // by filter/passBits: their bits
+	some    []passWord // by filter/passBits: the bits of its filters
 	states  []int      // indices in states
 	every   uint64     // the states of every row, as Fold.held has them
 	needs   []need     // of the second class: its columns, by who reads them
@@ -152,11 +151,6 @@ func (c *class) add(b *binding, i int) {
 		c.every |= heldBit(st.state)
 		return
 	}
-	if slices.Contains(c.filters, st.filter) {
-		return
-	}
-	c.filters = append(c.filters, st.filter)
-	slices.Sort(c.filters)
 	for len(c.some)*passBits < len(b.filters) {
 		c.some = append(c.some, 0)
 	}

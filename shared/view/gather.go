@@ -11,6 +11,7 @@ type gatherer struct {
 	reader  *reader
 	rows    *sortedRows
 	numbers []int32         // of the rows
+	chosen  chosen          // scratch of foldPicked
 	needed  []place         // scratch of gather
 	columns []*packedColumn // scratch of gatherColumn
 	words   []passWord
@@ -41,7 +42,9 @@ func (f *Fold) foldPicked(g *gatherer, chunks []*chunk, picks []pick, slots []in
 	for most := max(1, min(maxPicked, g.most/(longest+1))); len(picks) > 0; {
 		n := min(most, len(picks))
 		g.gather(chunks, picks[:n])
-		f.foldClass(&chosen{row: g.numbers, slot: slots[:n]}, g.reader, &g.reader.binding.classes[1], g.rows)
+		g.chosen.row, g.chosen.slot = g.numbers, slots[:n]
+		g.chosen.stretch()
+		f.foldClass(&g.chosen, g.reader, &g.reader.binding.classes[1], g.rows)
 		picks, slots = picks[n:], slots[n:]
 	}
 }

@@ -27,24 +27,31 @@ func (b *binding) holdsOf(filter int) uint64 {
 	return held
 }
 
-// hold notes which states of a class the chosen rows, which the reader has selected from, will be folded into.
-func (f *Fold) hold(rows *chosen, r *reader, c *class) {
-	f.holdBy(rows.slot, c.every)
-	for _, i := range c.filters {
-		f.holdBy(r.filters[i].slot, r.binding.filters[i].holds)
+// hold notes that rows of these stretches will be folded into the states of every row.
+func (f *Fold) hold(stretches []Stretch, every uint64) {
+	if every == 0 {
+		return
+	}
+	for _, s := range stretches {
+		f.held[s.Slot] |= every
 	}
 }
 
-func (f *Fold) holdBy(slots []int32, held uint64) {
-	if held == 0 {
-		return
-	}
-	last := int32(-1)
-	for _, slot := range slots {
-		if slot != last { // rows of an entity mostly stand side by side
-			f.held[slot] |= held
-			last = slot
+// holdPassed notes into which states of filters the rows of these stretches will be folded. passes has their bits of those
+// filters, of which only some are asked for.
+func (f *Fold) holdPassed(stretches []Stretch, passes []passWord, some passWord, filters []boundFilter) {
+	from := int32(0)
+	for _, s := range stretches {
+		passed := passWord(0)
+		for _, word := range passes[from:s.To] {
+			passed |= word
 		}
+		held := uint64(0)
+		for passed &= some; passed != 0; passed &= passed - 1 {
+			held |= filters[bits.TrailingZeros16(uint16(passed))].holds
+		}
+		f.held[s.Slot] |= held
+		from = s.To
 	}
 }
 

@@ -245,9 +245,10 @@ func (s *Splitter) place(c *classRows, class int) {
 	}
 }
 
-// AddTo folds the collected rows that belong to a shard into a fold, as Fold.Add would, and returns their offsets and
-// slots; both are valid until the splitter or the fold is used again. No rows of the shard may be added twice.
-func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
+// AddTo folds the collected rows that belong to a shard into a fold, as Fold.Add would, and returns their offsets and whose
+// they are; both are valid until the splitter or the fold is used again. Each entity is one stretch, with its rows in the order
+// in which they were split. No rows of the shard may be added twice.
+func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, entities []Stretch) {
 	invariant.Check(f.plan == s.plan, "adding rows of one plan to a fold of another")
 	f.touched = f.touched[:0]
 	if s.Len(shard) == 0 {
@@ -261,7 +262,7 @@ func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
 	for i := range r.classes {
 		c := &r.classes[i]
 		c.chosen.row = s.upTo(sh.to[i])[sh.from[i]:]
-		c.chosen.runs(sh, i, s.keyed.slot)
+		c.chosen.ofShard(sh, i, s.keyed.slot)
 		class := &r.binding.classes[i]
 		if i == 1 && f.deferring {
 			if k := s.chunk(shard); k != nil {
@@ -276,7 +277,7 @@ func (s *Splitter) AddTo(f *Fold, shard int) (offsets []int64, slots []int32) {
 		}
 		f.foldClass(&c.chosen, r.reader, class, sorted)
 	}
-	return r.classes[0].sorted.batch.Offset[sh.from[0]:sh.to[0]], r.classes[0].chosen.slot
+	return r.classes[0].sorted.batch.Offset[sh.from[0]:sh.to[0]], r.classes[0].chosen.stretches
 }
 
 // unknown returns the numbers of those keys of a shard that have rows, and were not looked up in a fold before.
@@ -332,17 +333,21 @@ func (s *Splitter) upTo(n int) []int32 {
 	return s.all[:n]
 }
 
-// runs finds the slots of the arranged rows of a shard that are of a class.
-func (c *chosen) runs(sh *shardRows, class int, slotOf []int32) {
+// ofShard finds the slots and stretches of the arranged rows of a shard that are of a class.
+func (c *chosen) ofShard(sh *shardRows, class int, slotOf []int32) {
 	n := sh.to[class] - sh.from[class]
-	c.slot = slices.Grow(c.slot[:0], n)[:n]
-	at := 0
+	c.slot, c.stretches = slices.Grow(c.slot[:0], n)[:n], slices.Grow(c.stretches[:0], len(sh.keys))
+	at := int32(0)
 	for i, number := range sh.keys {
-		slot := slotOf[number]
-		for range sh.counts[class][i] {
-			c.slot[at] = slot
-			at++
+		count := sh.counts[class][i]
+		if count == 0 {
+			continue
 		}
+		slot, end := slotOf[number], at+count
+		for ; at < end; at++ {
+			c.slot[at] = slot
+		}
+		c.stretches = append(c.stretches, Stretch{slot, end})
 	}
 }
 

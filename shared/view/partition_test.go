@@ -282,9 +282,16 @@ func split(t *rapid.T, s *view.Splitter, b *column.Batch, from, to int, c *choic
 func addTo(t *rapid.T, s *view.Splitter, folds []*view.Fold, collected int) {
 	added := 0
 	for shard, f := range folds {
-		rows, slots := s.AddTo(f, shard)
-		if added += len(rows); len(rows) != len(slots) || len(rows) != s.Len(shard) {
-			t.Fatalf("%d rows with %d slots, want %d", len(rows), len(slots), s.Len(shard))
+		rows, entities := s.AddTo(f, shard)
+		from, seen := int32(0), map[int32]bool{}
+		for _, e := range entities {
+			if e.To <= from || seen[e.Slot] {
+				t.Fatalf("stretches %v: one is empty, or not all there is of its entity", entities)
+			}
+			from, seen[e.Slot] = e.To, true
+		}
+		if added += len(rows); len(rows) != int(from) || len(rows) != s.Len(shard) {
+			t.Fatalf("%d rows in stretches of %d, want %d", len(rows), from, s.Len(shard))
 		}
 	}
 	if added != collected || collected > 0 && s.Size() == 0 {

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/column"
@@ -184,16 +185,20 @@ func (r *reader) notePasses(filter int, passed []int64) {
 	}
 }
 
-// selectRows applies the filters of a class to the chosen rows. passes tells, by row, which ones it passes.
-func (r *reader) selectRows(c *chosen, class *class, passes [][]passWord) {
-	word := -1
-	var picked []passWord
-	for _, i := range class.filters {
-		if i/passBits != word {
-			word = i / passBits
-			picked = r.pick(c.row, passes[word])
+// selectRows applies the filters of a class to the chosen rows, and notes into which states these will be folded. passes tells,
+// by row, which filters it passes.
+func (f *Fold) selectRows(c *chosen, r *reader, class *class, passes [][]passWord) {
+	f.hold(c.stretches, class.every)
+	for i, some := range class.some {
+		if some == 0 {
+			continue
 		}
-		r.filters[i].pick(c, picked, r.some, i%passBits)
+		picked := r.pick(c.row, passes[i])
+		f.holdPassed(c.stretches, picked, some, r.binding.filters[i*passBits:])
+		for ; some != 0; some &= some - 1 {
+			bit := bits.TrailingZeros16(uint16(some))
+			r.filters[i*passBits+bit].pick(c, picked, r.some, bit)
+		}
 	}
 }
 
@@ -272,8 +277,7 @@ func (f *Fold) foldClass(chosen *chosen, r *reader, c *class, rows *sortedRows) 
 // foldRowsOf folds chosen rows of a wide batch into the states of a class. passes tells, by row, which filters it passes;
 // rows has, by state, which columns are its inputs.
 func (f *Fold) foldRowsOf(chosen *chosen, r *reader, c *class, b *column.Batch, passes [][]passWord, rows []operator.Rows) {
-	r.selectRows(chosen, c, passes)
-	f.hold(chosen, r, c)
+	f.selectRows(chosen, r, c, passes)
 	for _, i := range c.states {
 		bound, of := &r.binding.states[i], &rows[i]
 		of.Row, of.Slot = chosen.row, chosen.slot

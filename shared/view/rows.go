@@ -174,10 +174,17 @@ func (r *reader) addKey(k *keyed, kind, i int) int32 {
 	return k.numbered(Hash(k.fresh), k.fresh)
 }
 
-// chosen are rows and whose they are.
+// chosen are rows and whose they are: of each row, and of stretches of rows.
 type chosen struct {
-	row  []int32
-	slot []int32
+	row       []int32
+	slot      []int32
+	stretches []Stretch
+}
+
+// Stretch is some rows that stand side by side and belong to one entity: those from the end of the stretch before.
+type Stretch struct {
+	Slot int32
+	To   int32 // where the next stretch begins
 }
 
 // choose makes c all rows of k, whose keys have been found.
@@ -185,6 +192,20 @@ func (c *chosen) choose(k *keyed) {
 	c.row, c.slot = append(c.row[:0], k.row...), slices.Grow(c.slot[:0], len(k.of))
 	for _, number := range k.of {
 		c.slot = append(c.slot, k.slot[number])
+	}
+	c.stretch()
+}
+
+// stretch finds the stretches of rows whose slots are known.
+func (c *chosen) stretch() {
+	c.stretches = c.stretches[:0]
+	for from := 0; from < len(c.slot); {
+		slot, to := c.slot[from], from+1
+		for to < len(c.slot) && c.slot[to] == slot {
+			to++
+		}
+		c.stretches = append(c.stretches, Stretch{slot, int32(to)})
+		from = to
 	}
 }
 
@@ -241,16 +262,15 @@ func (f *Fold) account(rows *chosen, rank int, b *column.Batch) {
 		return
 	}
 	id := f.partID(rank, b.Partition)
-	for from := 0; from < len(rows.row); {
-		slot, newest, last := rows.slot[from], int64(0), int64(0)
-		to := from
-		for ; to < len(rows.row) && rows.slot[to] == slot; to++ { // rows of an entity mostly stand side by side
-			row := rows.row[to]
+	from := int32(0)
+	for _, s := range rows.stretches {
+		newest, last := int64(0), int64(0)
+		for _, row := range rows.row[from:s.To] {
 			newest, last = max(newest, b.Time[row]), max(last, b.Offset[row])
 		}
-		f.newest[slot] = max(f.newest[slot], newest)
-		e := &f.entities[slot]
-		e.events += int64(to - from)
+		f.newest[s.Slot] = max(f.newest[s.Slot], newest)
+		e := &f.entities[s.Slot]
+		e.events += int64(s.To - from)
 		if e.part == id {
 			e.last = max(e.last, last)
 		} else {
@@ -258,9 +278,9 @@ func (f *Fold) account(rows *chosen, rank int, b *column.Batch) {
 		}
 		if e.stamp != f.stamp {
 			e.stamp = f.stamp
-			f.touched = append(f.touched, slot)
+			f.touched = append(f.touched, s.Slot)
 		}
-		from = to
+		from = s.To
 	}
 }
 
