@@ -19,7 +19,7 @@ func (w *Bodies) Gathered() (rows int) {
 }
 
 // Keys returns how many keys a splitter knows.
-func (s *Splitter) Keys() int { return len(s.keyed.end) }
+func (s *Splitter) Keys() int { return len(s.keyed.hash) }
 
 // MaxPicked is how many there may be.
 const MaxPicked = maxPicked

@@ -184,7 +184,7 @@ func (f *Fold) Add(b *column.Batch, from, to int) (rows int) {
 	r := f.reader(b.Source)
 	f.keyed.forget()
 	r.keyRows(&f.keyed, b, from, to)
-	f.find(&f.keyed, f.numbers(len(f.keyed.end)))
+	f.find(&f.keyed, f.numbers(len(f.keyed.hash)))
 	f.chosen.choose(&f.keyed)
 	f.account(&f.chosen, r.binding.rank, b)
 	if rows = len(f.chosen.row); rows > 0 {

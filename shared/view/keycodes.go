@@ -63,13 +63,13 @@ func (r *reader) keyCoded(k *keyed, b *column.Batch, from, to int) {
 
 // makeKeys makes the keys of k.made, which are codes by number, and gives rows with these numbers those of the keys.
 func (r *reader) makeKeys(k *keyed, of []int32) {
-	before := len(k.end)
+	before := len(k.hash)
 	for made := k.made; len(made) > 0; {
 		some := made[:min(len(made), touchRows)]
 		r.makeSome(k, some)
 		made = made[len(some):]
 	}
-	if before == 0 && len(k.end) == len(k.made) {
+	if before == 0 && len(k.hash) == len(k.made) {
 		return // all are new, and none was there before: each has its own number
 	}
 	for i, number := range of {
@@ -103,27 +103,22 @@ func (r *reader) makeSome(k *keyed, codes []int32) {
 	}
 }
 
-// touch reads what finding the keys with these hashes, at most touchRows, will read: step by step, table, place, bytes.
+// touch reads what finding the keys with these hashes, at most touchRows, will read: step by step, table and key.
 func (k *keyed) touch(hashes []uint64) {
 	if len(k.table) == 0 {
 		return
 	}
-	var begins [touchRows]int
+	var numbers [touchRows]int32
 	mask, n := uint64(len(k.table)-1), 0
 	for _, hash := range hashes {
 		if entry := k.table[hash&mask]; entry != 0 && (entry^hash)>>32 == 0 {
-			begins[n] = int(slotOf(entry))
+			numbers[n] = slotOf(entry)
 			n++
 		}
 	}
-	for i, number := range begins[:n] {
-		begins[i] = k.end[max(number, 1)-1]
-	}
 	sum := uint64(0)
-	for _, at := range begins[:n] {
-		if at < len(k.keys) {
-			sum += uint64(k.keys[at])
-		}
+	for _, number := range numbers[:n] {
+		sum += uint64(k.keys[number][0])
 	}
 	k.touchedSum += sum
 }

@@ -45,6 +45,8 @@ func codedBatch(r *rand.Rand, src *schema.Source, n int) *column.Batch {
 				value += ",\x7f"
 			case 1:
 				value += strings.Repeat("l", MaxKeyValueBytes*r.IntN(2))
+			case 2, 3, 4, 5: // about as long as an inlineKey takes, and not told apart by how they begin
+				value = strings.Repeat("i", maxInline-3-r.IntN(6)) + value
 			}
 			c.Bytes = append(c.Bytes, value...)
 			c.Offsets = append(c.Offsets, int32(len(c.Bytes)))
@@ -70,6 +72,7 @@ func TestKeyRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	atBound = [2]int{}
 	for _, unique := range []bool{false, true} {
 		got, each := newReader(p, bound, src), newReader(p, bound, src)
 		k := keyed{unique: unique}
@@ -100,6 +103,9 @@ func TestKeyRows(t *testing.T) {
 			}
 		}
 	}
+	if atBound[0] == 0 || atBound[1] == 0 {
+		t.Errorf("keys as long as an inlineKey takes, and one byte longer: %v", atBound)
+	}
 }
 
 // keyOf returns the key of an accepted row.
@@ -111,6 +117,9 @@ func (r *reader) keyOf(b *column.Batch, i int) (key string, ok bool) {
 	}
 	return "", false
 }
+
+// atBound counts keys, by how much longer than inlineKey takes they are.
+var atBound [2]int
 
 // keyedRows returns the keys of the rows, after a look at what is said of keys: numbered as they are first seen, hashed
 // and, if they are to be unique, so.
@@ -130,8 +139,11 @@ func keyedRows(t *testing.T, k *keyed) (rows []string) {
 			t.Fatalf("key %q has hash %x, seen before: %t", key, hash, seen[key])
 		}
 		seen[key] = true
+		if len(key) == maxInline || len(key) == maxInline+1 {
+			atBound[len(key)-maxInline]++
+		}
 	}
-	if int(next) != len(k.hash) || len(k.slot) != len(k.hash) || len(k.end) != len(k.hash) {
+	if int(next) != len(k.hash) || len(k.slot) != len(k.hash) || len(k.keys) != len(k.hash) {
 		t.Fatalf("%d keys, rows have %d, there is room for %d slots", len(k.hash), next, len(k.slot))
 	}
 	return rows

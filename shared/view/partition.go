@@ -3,6 +3,7 @@ package view
 import (
 	"math/bits"
 	"slices"
+	"unsafe"
 
 	"github.com/tidemark-io/tidemark/shared/column"
 	"github.com/tidemark-io/tidemark/shared/invariant"
@@ -149,9 +150,9 @@ func (s *Splitter) Source() *schema.Source { return s.reader.src }
 // Partition returns the partition of Source whose rows are collected.
 func (s *Splitter) Partition() int32 { return s.partition }
 
-// keyBytes is about what a key takes besides its bytes: hash and end; slot, next and keys in four bytes each; whether it is
-// wanted; three places in the table, of which there are two to four.
-const keyBytes = 2*8 + 3*4 + 1 + 3*8
+// keyBytes is about what a key takes, besides its bytes if it is long: hash; slot, next and keys in four bytes each; whether
+// it is wanted; three places in the table, of which there are two to four.
+const keyBytes = int(unsafe.Sizeof(inlineKey{})) + 8 + 3*4 + 1 + 3*8
 
 // Size returns about how many bytes of memory the collected rows take, with the keys that are kept. What was made of the last
 // batch alone is not counted.
@@ -159,7 +160,7 @@ func (s *Splitter) Size() int64 {
 	if s.reader == nil {
 		return 0
 	}
-	return s.reader.size(len(s.keyed.of)) + int64(keyBytes*len(s.keyed.end)+len(s.keyed.keys))
+	return s.reader.size(len(s.keyed.of)) + int64(keyBytes*len(s.keyed.hash)+len(s.keyed.long))
 }
 
 // Len returns how many of the collected rows belong to a shard.

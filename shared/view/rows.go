@@ -2,6 +2,7 @@ package view
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 
 	"github.com/tidemark-io/tidemark/shared/column"
@@ -15,8 +16,8 @@ type keyed struct {
 	// By key. Rows of one key have one number where the key is a dictionary's value, so that it is built, hashed and looked
 	// up once; otherwise a key may stand here several times, unless they are to be unique.
 	hash []uint64
-	keys []byte  // one after the other
-	end  []int   // where each ends
+	keys []inlineKey
+	long []byte  // the bytes of those that are longer than inlineKey takes, one after the other
 	slot []int32 // -1 as long as it was not looked up
 
 	// The keys that values of dictionaries made: number + 1 by code, 0 for none yet. The first code is that of no key.
@@ -34,12 +35,50 @@ type keyed struct {
 	table  []uint64
 }
 
-func (k *keyed) key(number int) []byte {
-	begin := 0
-	if number > 0 {
-		begin = k.end[number-1]
+// inlineKey is a key with its length behind it, 0 in between: most keys are found, and told from others, by one line of the
+// processor's caches. Of one that is longer it has where it begins in keyed.long and where it ends.
+type inlineKey [32]byte
+
+const (
+	maxInline = 31   // the longest key that an inlineKey takes
+	inLong    = 0xff // in the place of the length: it does not
+)
+
+// inline returns the key as what it is in keys, if it is not too long for it.
+func inline(key []byte) (in inlineKey, ok bool) {
+	if len(key) > maxInline {
+		return inlineKey{}, false
 	}
-	return k.keys[begin:k.end[number]:k.end[number]]
+	copy(in[:maxInline], key)
+	in[maxInline] = byte(len(key))
+	return in, true
+}
+
+func (a *inlineKey) equal(b *inlineKey) bool {
+	word := func(k *inlineKey, at int) uint64 { return binary.LittleEndian.Uint64(k[at:]) }
+	return (word(a, 0)^word(b, 0))|(word(a, 8)^word(b, 8))|(word(a, 16)^word(b, 16))|(word(a, 24)^word(b, 24)) == 0
+}
+
+// key returns the key with a number; it is valid until keys are forgotten.
+func (k *keyed) key(number int) []byte {
+	in := &k.keys[number]
+	if n := in[maxInline]; n != inLong {
+		return in[:n:n]
+	}
+	from, to := binary.LittleEndian.Uint64(in[:]), binary.LittleEndian.Uint64(in[8:])
+	return k.long[from:to:to]
+}
+
+// add gives a key the next number. in is what inline returned for it.
+func (k *keyed) add(hash uint64, key []byte, in *inlineKey, short bool) {
+	if !short {
+		from := len(k.long)
+		k.long = append(k.long, key...)
+		binary.LittleEndian.PutUint64(in[:], uint64(from))
+		binary.LittleEndian.PutUint64(in[8:], uint64(len(k.long)))
+		in[maxInline] = inLong
+	}
+	k.keys, k.hash = append(k.keys, *in), append(k.hash, hash)
 }
 
 // open prepares for up to n more rows, those of a batch. A kind of one field that has a dictionary remembers the keys that
@@ -67,17 +106,18 @@ func (k *keyed) drop() { k.row, k.of = k.row[:0], k.of[:0] }
 // forget drops all rows and keys and keeps the memory. The table begins anew with one that suits as many keys as there were:
 // emptying one that was large for a large batch would cost each small one more than finding its keys.
 func (k *keyed) forget() {
-	for len(k.table) > minTable && 4*len(k.end) < len(k.table) {
+	for len(k.table) > minTable && 4*len(k.hash) < len(k.table) {
 		k.table = k.table[:len(k.table)/2]
 	}
 	clear(k.table)
 	k.drop()
-	k.hash, k.keys, k.end, k.slot = k.hash[:0], k.keys[:0], k.end[:0], k.slot[:0]
+	k.hash, k.keys, k.long, k.slot = k.hash[:0], k.keys[:0], k.long[:0], k.slot[:0]
 }
 
 // numbered returns the number of a key, which has this hash: a new one, unless keys are unique and it was there before.
 func (k *keyed) numbered(hash uint64, key []byte) int32 {
-	n := len(k.end)
+	n := len(k.hash)
+	in, short := inline(key)
 	if k.unique {
 		if 2*(n+1) > len(k.table) {
 			k.growTable()
@@ -85,14 +125,18 @@ func (k *keyed) numbered(hash uint64, key []byte) int32 {
 		mask := uint64(len(k.table) - 1)
 		at := hash & mask
 		for ; k.table[at] != 0; at = (at + 1) & mask {
-			if entry := k.table[at]; (entry^hash)>>32 == 0 && bytes.Equal(k.key(int(slotOf(entry))), key) {
-				return slotOf(entry)
+			entry := k.table[at]
+			if (entry^hash)>>32 != 0 {
+				continue
+			}
+			number := slotOf(entry)
+			if short && k.keys[number].equal(&in) || !short && bytes.Equal(k.key(int(number)), key) {
+				return number
 			}
 		}
 		k.table[at] = entryOf(hash, int32(n))
 	}
-	k.keys = append(k.keys, key...)
-	k.end, k.hash = append(k.end, len(k.keys)), append(k.hash, hash)
+	k.add(hash, key, &in, short)
 	return int32(n)
 }
 
@@ -124,8 +168,8 @@ func (r *reader) keyRows(k *keyed, b *column.Batch, from, to int) {
 	} else {
 		r.keyEach(k, b, from, to)
 	}
-	k.slot = slices.Grow(k.slot, len(k.end)-len(k.slot))
-	for len(k.slot) < len(k.end) {
+	k.slot = slices.Grow(k.slot, len(k.hash)-len(k.slot))
+	for len(k.slot) < len(k.hash) {
 		k.slot = append(k.slot, -1)
 	}
 }
