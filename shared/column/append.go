@@ -121,12 +121,12 @@ func Near(value, first int64) int32 {
 }
 
 // room returns s with room for n more. It doubles, which costs less than the runtime's steps of a quarter: those who append
-// so go on appending.
+// so go on appending. Of batches of about one size it has room for a power of two, and is not doubled for a last few rows.
 func room[T any](s []T, n int) []T {
 	if len(s)+n <= cap(s) {
 		return s
 	}
-	larger := make([]T, len(s), max(len(s)+n, 2*cap(s)))
+	larger := make([]T, len(s), max(len(s)+n+n/32, 2*cap(s)))
 	copy(larger, s)
 	return larger
 }

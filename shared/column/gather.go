@@ -26,7 +26,7 @@ func (c *Column) Gather(from *Column, rows []int32) {
 
 // GatherRows returns the given rows of from in the memory of dst, which grows as needed.
 func GatherRows[T int32 | int64 | ~uint16](dst, from []T, rows []int32) []T {
-	dst = slices.Grow(dst[:0], len(rows))[:len(rows)]
+	dst = Resize(dst, len(rows))
 	gatherTo(dst, from, rows)
 	return dst
 }
@@ -87,4 +87,13 @@ func allSet(valid []byte, n int) bool {
 		valid, n = valid[1:], n-8
 	}
 	return n == 0 || valid[0]&(1<<n-1) == 1<<n-1
+}
+
+// Resize returns room for n elements, of any values: that of s, or a little more than is asked for, since the next ones are
+// mostly about as many.
+func Resize[T any](s []T, n int) []T {
+	if n > cap(s) {
+		s = make([]T, n, n+n/16)
+	}
+	return s[:n]
 }

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"slices"
 	"sort"
 
 	"github.com/tidemark-io/tidemark/shared/column"
@@ -98,7 +97,7 @@ func (p *packed) gather(dst []int64, rows []int32) []int64 {
 	if p.wide != nil {
 		return column.GatherRows(dst, p.wide, rows)
 	}
-	dst = slices.Grow(dst[:0], len(rows))[:len(rows)]
+	dst = column.Resize(dst, len(rows))
 	first, more := p.first, p.more
 	for i, row := range rows {
 		m := more[row]

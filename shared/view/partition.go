@@ -238,7 +238,7 @@ func (s *Splitter) place(c *classRows, class int) {
 		}
 		sh.to[class] = int(at)
 	}
-	c.order = slices.Grow(c.order[:0], len(c.of))[:len(c.of)]
+	c.order = column.Resize(c.order, len(c.of))
 	for row, number := range c.of {
 		at := s.next[number]
 		s.next[number] = at + 1

@@ -78,6 +78,9 @@ func (k *keyed) add(hash uint64, key []byte, in *inlineKey, short bool) {
 		binary.LittleEndian.PutUint64(in[8:], uint64(len(k.long)))
 		in[maxInline] = inLong
 	}
+	if n := len(k.keys); n == cap(k.keys) {
+		k.keys, k.hash = slices.Grow(k.keys, max(n, minTable)), slices.Grow(k.hash, max(n, minTable))
+	}
 	k.keys, k.hash = append(k.keys, *in), append(k.hash, hash)
 }
 
