@@ -47,13 +47,13 @@ func Take(from *Column, first int32) Taken {
 }
 
 // AppendRows appends the picked rows of a column. A column of bytes gets their values' numbers, and must be made to Share the
-// dictionary before it is read; c must be empty or of rows of this type, and nothing else may be appended to it.
+// dictionary before it is read; one of fixed width gets no integers: those are the caller's to keep. c must be empty or of
+// rows of this type, and nothing else may be appended to it.
 func (c *Column) AppendRows(t Taken, p *Picked) {
 	c.Type, c.Scale = t.From.Type, t.From.Scale
 	c.appendValid(t, p)
 	switch {
-	case !t.From.Type.IsBytes():
-		c.Ints = AppendRows(c.Ints, t.From.Ints, p)
+	case !c.Type.IsBytes():
 	case t.From.Index != nil:
 		c.Index = room(c.Index, len(p.rows))
 		for _, row := range p.rows {

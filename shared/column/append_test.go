@@ -38,6 +38,9 @@ func TestAppendRowsAgainstAppending(t *testing.T) {
 			}
 			p.Pick(rows)
 			got.AppendRows(column.Take(&from, first), &p)
+			if !typ.IsBytes() {
+				got.Ints = column.AppendRows(got.Ints, from.Ints, &p)
+			}
 		}
 		if typ.IsBytes() {
 			got.Share(&d)

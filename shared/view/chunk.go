@@ -121,16 +121,16 @@ func (c *classRows) begin(r *splitReader, class *class, rows []int32) packing {
 }
 
 // packColumn packs the given rows, of which there are some, of a column.
-func (p *packing) packColumn(at int, from *column.Column, r *splitReader, rows []int32) {
+func (p *packing) packColumn(at int, from *collected, r *splitReader, rows []int32) {
 	c := &p.columns[at]
-	r.valid = column.GatherValid(r.valid, from, rows)
+	r.valid = column.GatherValid(r.valid, &from.Column, rows)
 	if ones(r.valid) < len(rows) {
 		c.valid = slices.Clone(r.valid)
 	}
 	if c.typ.IsBytes() {
-		p.longest = max(p.longest, c.packBytes(from, &r.dictionaries[r.binding.classes[1].columns[at]], &p.memory, rows, &r.values))
+		p.longest = max(p.longest, c.packBytes(&from.Column, &r.dictionaries[r.binding.classes[1].columns[at]], &p.memory, rows, &r.values))
 	} else {
-		c.packed = p.memory.pack(from.Ints, rows)
+		c.packed = p.memory.repack(&from.ints, rows)
 	}
 	p.bytes += c.size()
 }

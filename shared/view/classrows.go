@@ -27,8 +27,8 @@ type classRows struct {
 	of      []int32 // by row: the number of its key
 	time    packed
 	offset  packed
-	columns []column.Column // by class.columns
-	passes  [][]passWord    // as reader.passes; none of a class without filters
+	columns []collected  // by class.columns
+	passes  [][]passWord // as reader.passes; none of a class without filters
 
 	// As they are folded.
 	order    []int32 // which row stands where
@@ -37,6 +37,33 @@ type classRows struct {
 	chosen   chosen     // scratch of AddTo
 	needed   []int32    // scratch of pack
 	words    []passWord // scratch of need.words
+}
+
+// collected is a column of rows that are collected. If it is of fixed width its integers are kept beside it.
+type collected struct {
+	column.Column
+	ints packed
+}
+
+func (c *collected) add(t column.Taken, p *column.Picked) {
+	if c.AppendRows(t, p); !c.Type.IsBytes() {
+		c.ints.add(t.From.Ints, p)
+	}
+}
+
+// gather makes dst the given rows. Of bytes it shares their values, which c must have been made to share.
+func (c *collected) gather(dst *column.Column, rows []int32) {
+	if c.Type.IsBytes() {
+		dst.Gather(&c.Column, rows)
+		return
+	}
+	dst.Type, dst.Scale, dst.N, dst.Index = c.Type, c.Scale, len(rows), nil
+	dst.Valid, dst.Ints = column.GatherValid(dst.Valid, &c.Column, rows), c.ints.gather(dst.Ints, rows)
+}
+
+func (c *collected) clear() {
+	c.Clear()
+	c.ints.clear()
 }
 
 // sortedRows are rows of a class as they are folded.
@@ -59,7 +86,7 @@ func newSplitReader(r *reader) *splitReader {
 	}
 	for i := range s.classes {
 		c, class := &s.classes[i], &r.binding.classes[i]
-		c.columns = make([]column.Column, len(class.columns))
+		c.columns = make([]collected, len(class.columns))
 		c.passes, c.sorted = make([][]passWord, len(class.some)), newSortedRows(r, class)
 	}
 	s.few = newFew(r.binding)
@@ -119,7 +146,7 @@ func (c *classRows) add(r *splitReader, class *class, rows []int32) {
 		if r.few.has[at] {
 			of = &r.few.all
 		}
-		c.columns[i].AppendRows(r.taken[at], of)
+		c.columns[i].add(r.taken[at], of)
 	}
 	for i := range c.passes {
 		c.passes[i] = column.AppendRows(c.passes[i], r.passes[i], p)
@@ -144,7 +171,7 @@ func (c *classRows) gather(r *splitReader, class *class) {
 		if c.columns[i].Type.IsBytes() {
 			c.columns[i].Share(&r.dictionaries[at])
 		}
-		b.Cols[at].Gather(&c.columns[i], c.order)
+		c.columns[i].gather(&b.Cols[at], c.order)
 	}
 	for i := range c.passes {
 		c.sorted.passes[i] = column.GatherRows(c.sorted.passes[i], c.passes[i], c.order)
@@ -163,7 +190,7 @@ func (r *splitReader) forget() {
 		c.time.clear()
 		c.offset.clear()
 		for j := range c.columns {
-			c.columns[j].Clear()
+			c.columns[j].clear()
 		}
 		for j := range c.passes {
 			c.passes[j] = c.passes[j][:0]
@@ -172,10 +199,10 @@ func (r *splitReader) forget() {
 }
 
 // What a row takes as it came, time, offset, key and order in four bytes each, and as it is folded, time and offset; and
-// each column, twice.
+// each column, in four bytes and in eight.
 const (
 	rowBytes    = 4*4 + 2*8
-	columnBytes = 2 * 8
+	columnBytes = 4 + 8
 	passBytes   = 2 * passBits / 8
 )
 
@@ -187,6 +214,9 @@ func (r *splitReader) size(rows int) (n int64) {
 	for i, rows := range [2]int{rows, len(r.classes[1].of)} {
 		c := &r.classes[i]
 		n += int64(rows)*int64(rowBytes+columnBytes*len(c.columns)+passBytes*len(c.passes)) + c.time.size() + c.offset.size() + int64(4*cap(c.needed))
+		for j := range c.columns {
+			n += c.columns[j].ints.size()
+		}
 	}
 	return n
 }

@@ -43,8 +43,8 @@ func (p *packed) farAt(i int32) int64 {
 // size returns how many bytes it takes beside those of more.
 func (p *packed) size() int64 { return int64(8*len(p.wide) + 16*len(p.far)) }
 
-// clear forgets all integers. It keeps the memory of four bytes each: that of wide ones is seldom needed.
-func (p *packed) clear() { p.more, p.far, p.wide = p.more[:0], p.far[:0], nil }
+// clear forgets all integers and keeps the memory. Where they were wide those that come are taken for wide too.
+func (p *packed) clear() { p.more, p.far, p.wide = p.more[:0], p.far[:0], p.wide[:0] }
 
 // add adds the picked rows of ints.
 func (p *packed) add(ints []int64, picked *column.Picked) {
