@@ -80,6 +80,9 @@ func (s *sampler) mix(hash uint64) uint64 {
 func (s *sampler) take(c *copying, sp *view.Splitter, b *column.Batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.samples) == 0 {
+		s.lower(sp.Hashes())
+	}
 	s.chosen = s.chosen[:0]
 	before := s.bound
 	wanted := func(hash uint64) bool { return s.mix(hash) < s.bound }
@@ -88,6 +91,20 @@ func (s *sampler) take(c *copying, sp *view.Splitter, b *column.Batch) {
 		s.kept.compact(s.samples)
 	}
 	s.keep(c, b)
+}
+
+// lower lowers the bound to that of as many of these entities as are kept, if there are more: without it all rows of the first
+// batch would be put in order, to find those few.
+func (s *sampler) lower(hashes []uint64) {
+	if len(hashes) <= maxSamples {
+		return
+	}
+	mixed := make([]uint64, len(hashes))
+	for i, hash := range hashes {
+		mixed[i] = s.mix(hash)
+	}
+	slices.Sort(mixed)
+	s.bound = mixed[maxSamples]
 }
 
 // choose notes that rows are of a chosen entity, which may be the one too many. It returns whether it wants more rows of it:

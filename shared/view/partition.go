@@ -359,6 +359,10 @@ type picked struct {
 	rows   []int32
 }
 
+// Hashes returns the hashes of the keys of the rows that are collected, and of kept keys, each of which had rows before. They
+// are valid until the splitter is used again.
+func (s *Splitter) Hashes() []uint64 { return s.keyed.hash }
+
 // Each calls yield with every key of the batch that was split last whose hash is wanted: its hash, its bytes and its rows,
 // in order; both slices are valid until the next call. Each key comes once. A key may be left out of later batches whose
 // hash was not wanted once, or for which yield returned false.
