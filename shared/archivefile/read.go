@@ -41,8 +41,7 @@ func Everything(src *schema.Source) Want {
 // which takes some ten times as long; unless the change concerns neither a wanted nor a required field. Record keys,
 // headers and raw bytes are as stored, and what AppendJSON says of the order of undeclared members holds for them too.
 //
-// Damage is an error of class ErrDamaged, and no batch is yielded of the row group that has it. Without want.Archive,
-// offsets without gaps and types and rejections that are all the same come from the footer: damage of these columns is not seen.
+// Damage is an error of class ErrDamaged, and no batch is yielded of the row group that has it.
 func (r *Reader) Read(ctx context.Context, src *schema.Source, want Want, yield func(*column.Batch) error) error {
 	if src.Name != r.footer.Source.Name {
 		return fmt.Errorf("%w: reading %s as source %s", ErrSource, r.path, src.Name)
@@ -192,15 +191,22 @@ func (g *groupReader) done() error {
 
 // page opens the page of file column i in the row group, with its bitmap in the memory of valid.
 func (g *groupReader) page(i int, valid []byte) (p *page, err error) {
-	index := g.group*g.r.layout.columns() + i
-	if g.memory.chunk, err = g.r.chunkBytes(index, g.memory.chunk); err != nil {
+	at, err := g.bytesOf(i)
+	if err != nil {
 		return nil, err
 	}
-	p, err = openPage(g.chunk(i), window{offset: g.r.chunks[index].offset, bytes: g.memory.chunk}, g.rows, valid)
+	p, err = openPage(g.chunk(i), at, g.rows, valid)
 	if err == nil {
 		g.open = append(g.open, p)
 	}
 	return p, err
+}
+
+// bytesOf reads the bytes of file column i in the row group, and checks them. They are valid until the next call.
+func (g *groupReader) bytesOf(i int) (w window, err error) {
+	index := g.group*g.r.layout.columns() + i
+	g.memory.chunk, err = g.r.chunkBytes(index, g.memory.chunk)
+	return window{offset: g.r.chunks[index].offset, bytes: g.memory.chunk}, err
 }
 
 // chunk returns the column chunk of file column i in the row group.
@@ -241,8 +247,8 @@ func (g *groupReader) systemInts(i int) (values []int64, err error) {
 	return values, nil
 }
 
-// bounds returns the smallest and the largest value of column i in the row group, if the file says so and what is stored need
-// not be seen: who wants the archive's columns wants to know.
+// bounds returns the smallest and the largest value of system column i in the row group, if the file says so and what is stored
+// need not be decoded: who wants the archive's columns wants to know.
 func (g *groupReader) bounds(i int) (least, most int64, ok bool) {
 	if g.want.Archive {
 		return 0, 0, false
@@ -260,6 +266,9 @@ func (g *groupReader) offsets() ([]int64, error) {
 	if !ok || last-first != int64(g.rows-1) {
 		return g.systemInts(columnOffset)
 	}
+	if err := g.undecoded(columnOffset); err != nil {
+		return nil, err
+	}
 	m := g.memory
 	m.offsets = slices.Grow(m.offsets[:0], g.rows)[:g.rows]
 	for i := range m.offsets {
@@ -268,15 +277,23 @@ func (g *groupReader) offsets() ([]int64, error) {
 	return m.offsets, nil
 }
 
-// narrowed returns column i, whose values are none above most, as bytes in the memory of dst. It is not read if the file says
-// that all are the same.
+// undecoded checks the bytes of system column i, whose values are known.
+func (g *groupReader) undecoded(i int) error {
+	if _, err := g.bytesOf(i); err != nil {
+		return fmt.Errorf("column %q: %w", systemNames[i], err)
+	}
+	return nil
+}
+
+// narrowed returns column i, whose values are none above most, as bytes in the memory of dst. It is not decoded if the file
+// says that all are the same.
 func narrowed[T ~uint8](g *groupReader, i int, dst []T, most uint64) ([]T, error) {
 	dst = slices.Grow(dst[:0], g.rows)[:g.rows]
 	if least, highest, ok := g.bounds(i); ok && least == highest && uint64(least) <= most {
 		for row := range dst {
 			dst[row] = T(least)
 		}
-		return dst, nil
+		return dst, g.undecoded(i)
 	}
 	values, err := g.systemInts(i)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/tidemark-io/tidemark/shared/column"
 )
 
-// TestColumnsThatTheFooterTells: offsets without gaps, and types and reasons that are all the same, are not read, but by those
-// who want everything; the rows are the same.
+// TestColumnsThatTheFooterTells: offsets without gaps, and types and reasons that are all the same, are not decoded, but by
+// those who want everything; the rows are the same. Damage is found all the same.
 func TestColumnsThatTheFooterTells(t *testing.T) {
 	t.Parallel()
 	src := trips()
@@ -44,14 +44,21 @@ func TestColumnsThatTheFooterTells(t *testing.T) {
 						bad := append([]byte(nil), good...)
 						bad[chunkAt(t, path, name)] ^= 1
 						replace(t, path, bad)
-						if _, err := linesOfErr(path, everything, few); !errors.Is(err, archivefile.ErrDamaged) {
-							t.Errorf("%s damaged, and everything read: got %v", name, err)
+						for _, want := range []archivefile.Want{everything, few} {
+							if _, err := linesOfErr(path, want, few); !errors.Is(err, archivefile.ErrDamaged) {
+								t.Errorf("%s damaged: got %v", name, err)
+							}
 						}
+						sealed, ok := archivefile.Reseal(bad)
+						if !ok {
+							t.Fatal("the file has no seal")
+						}
+						replace(t, path, sealed) // no checksum tells now: who decodes it fails
 						switch got, err := linesOfErr(path, few, few); {
 						case !told && !errors.Is(err, archivefile.ErrDamaged):
-							t.Errorf("%s damaged: got %v", name, err)
+							t.Errorf("%s damaged, with its checksum: got %v", name, err)
 						case told && err != nil:
-							t.Errorf("%s is read though its footer tells it: %v", name, err)
+							t.Errorf("%s is decoded though its footer tells it: %v", name, err)
 						case told:
 							same(t, got, stored)
 						}
